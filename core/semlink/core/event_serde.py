@@ -1,0 +1,191 @@
+"""Events to wire messages and back. Pictures travel as PNG in chunks ahead of their event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from semlink.core.errors import CorruptData, TooLarge
+from semlink.core.events import (
+    Denoised,
+    Encoded,
+    Event,
+    PayloadAccount,
+    Progress,
+    Propagated,
+    Reconstructed,
+)
+from semlink.core.pictures import LabelMap, Rgb, decode_png, encode_png
+from semlink.core.serde import (
+    byte_chunks,
+    draw_from_proto,
+    draw_to_proto,
+    size_from_proto,
+    size_to_proto,
+)
+from semlink.protos.v1 import types_pb2 as pb
+
+MAX_PICTURE_BYTES = 256 << 20  # of the PNGs of one event
+
+E = TypeVar("E", Encoded, Propagated, Denoised, Progress, Reconstructed)
+
+
+def event_to_proto(event: Event) -> Iterator[pb.Event]:
+    """Wire messages of one event: its pictures in chunks, then the event itself."""
+    for name, value in vars(event).items():
+        if isinstance(value, np.ndarray):
+            yield from _picture_chunks(name, value)
+    yield _WRITERS[type(event)](event)
+
+
+def _picture_chunks(name: str, picture: Rgb | LabelMap) -> Iterator[pb.Event]:
+    for chunk in byte_chunks(encode_png(picture)):
+        yield pb.Event(picture=pb.PictureChunk(name=name, png=chunk))
+
+
+def _encoded(event: Encoded) -> pb.Event:
+    message = pb.Encoded(
+        photo=size_to_proto(event.photo),
+        working=size_to_proto(event.working),
+        taxonomy=event.taxonomy,
+        header_bytes=event.header_bytes,
+        payloads=[pb.PayloadAccount(**vars(payload)) for payload in event.payloads],
+        segment_s=event.segment_s,
+        encode_s=event.encode_s,
+    )
+    return pb.Event(encoded=message)
+
+
+def _propagated(event: Propagated) -> pb.Event:
+    draws = [draw_to_proto(draw) for draw in event.draws]
+    return pb.Event(propagated=pb.Propagated(draws=draws, propagate_s=event.propagate_s))
+
+
+def _denoised(event: Denoised) -> pb.Event:
+    return pb.Event(denoised=pb.Denoised(lost=event.lost, denoise_s=event.denoise_s))
+
+
+def _progress(event: Progress) -> pb.Event:
+    return pb.Event(progress=pb.Progress(step=event.step, steps=event.steps))
+
+
+def _reconstructed(event: Reconstructed) -> pb.Event:
+    message = pb.Reconstructed(
+        network_s=event.network_s, sample_s=event.sample_s, finish_s=event.finish_s
+    )
+    return pb.Event(reconstructed=message)
+
+
+_WRITERS: dict[type[Event], Callable[[Any], pb.Event]] = {
+    Encoded: _encoded,
+    Propagated: _propagated,
+    Denoised: _denoised,
+    Progress: _progress,
+    Reconstructed: _reconstructed,
+}
+
+
+class EventReader:
+    """Turns the wire messages of one transmission into events."""
+
+    def __init__(self) -> None:
+        self._pngs: dict[str, bytearray] = {}
+        self._bytes = 0
+
+    def feed(self, message: pb.Event) -> Event | None:
+        """The event that this message completes, or None while pictures arrive.
+
+        Raises:
+            CorruptData: an event lacks a picture, or is of no known kind.
+            TooLarge: the pictures of one event exceed MAX_PICTURE_BYTES.
+        """
+        kind = message.WhichOneof("kind")
+        if kind == "picture":
+            self._collect(message.picture)
+            return None
+        if kind is None or kind not in _READERS:
+            raise CorruptData("the event is of no known kind.", field="event", value=str(kind))
+        event = _READERS[kind](getattr(message, kind), self)
+        self._pngs, self._bytes = {}, 0
+        return event
+
+    def _collect(self, chunk: pb.PictureChunk) -> None:
+        self._bytes += len(chunk.png)
+        if self._bytes > MAX_PICTURE_BYTES:
+            raise TooLarge("the pictures of one event exceed their bound.", field="event")
+        self._pngs.setdefault(chunk.name, bytearray()).extend(chunk.png)
+
+    def rgb(self, name: str) -> Rgb:
+        """The colour picture of that name."""
+        return self._picture(name, dimensions=3)
+
+    def labels(self, name: str) -> LabelMap:
+        """The label map of that name."""
+        return self._picture(name, dimensions=2)
+
+    def optional_rgb(self, name: str) -> Rgb | None:
+        """The colour picture of that name, if it came."""
+        return self.rgb(name) if name in self._pngs else None
+
+    def _picture(self, name: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        if name not in self._pngs:
+            raise CorruptData("a picture of the event is missing.", field="event", value=name)
+        picture = decode_png(bytes(self._pngs[name]))
+        if picture.ndim != dimensions:
+            raise CorruptData("a picture is of the wrong kind.", field="event", value=name)
+        return picture
+
+
+def _read_encoded(message: pb.Encoded, pictures: EventReader) -> Encoded:
+    payloads = [
+        PayloadAccount(item.name, item.samples, item.payload_bytes, item.channel_uses)
+        for item in message.payloads
+    ]
+    return Encoded(
+        photo=size_from_proto(message.photo),
+        working=size_from_proto(message.working),
+        taxonomy=message.taxonomy,
+        header_bytes=message.header_bytes,
+        payloads=tuple(payloads),
+        sent_map=pictures.labels("sent_map"),
+        segment_s=message.segment_s,
+        encode_s=message.encode_s,
+    )
+
+
+def _read_propagated(message: pb.Propagated, _: EventReader) -> Propagated:
+    return Propagated(tuple(draw_from_proto(draw) for draw in message.draws), message.propagate_s)
+
+
+def _read_denoised(message: pb.Denoised, pictures: EventReader) -> Denoised:
+    return Denoised(
+        received_map=pictures.labels("received_map"),
+        denoised_map=pictures.labels("denoised_map"),
+        lost=tuple(message.lost),
+        denoise_s=message.denoise_s,
+    )
+
+
+def _read_progress(message: pb.Progress, pictures: EventReader) -> Progress:
+    return Progress(message.step, message.steps, pictures.optional_rgb("preview"))
+
+
+def _read_reconstructed(message: pb.Reconstructed, pictures: EventReader) -> Reconstructed:
+    return Reconstructed(
+        picture=pictures.rgb("picture"),
+        working_picture=pictures.rgb("working_picture"),
+        network_s=message.network_s,
+        sample_s=message.sample_s,
+        finish_s=message.finish_s,
+    )
+
+
+_READERS: dict[str, Callable[[Any, EventReader], Event]] = {
+    "encoded": _read_encoded,
+    "propagated": _read_propagated,
+    "denoised": _read_denoised,
+    "progress": _read_progress,
+    "reconstructed": _read_reconstructed,
+}

@@ -1,0 +1,129 @@
+"""How every service runs: one gRPC server with health, reflection and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from semlink.core.errors import Unavailable
+
+DRAIN_S = 10.0
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True)
+class Service:
+    """What `running_server` needs to know of a service.
+
+    Attributes:
+        name: for people, as in "receiver".
+        full_name: of the gRPC service, as in "semlink.protos.v1.Receiver".
+        add: registers the servicer with a server.
+        warm: loads the networks; the service is ready when it returns.
+    """
+
+    name: str
+    full_name: str
+    add: Callable[[grpc.aio.Server], None]
+    warm: Callable[[], Awaitable[None]]
+
+
+class RunningServer:
+    """A server that listens; `ready` ends when its networks are warm.
+
+    Attributes:
+        address: HOST:PORT, with the port that was bound.
+        ready: ends when the service is SERVING, or with the error that kept it from it.
+    """
+
+    def __init__(self, address: str, ready: asyncio.Task[None]):
+        self.address = address
+        self.ready = ready
+
+
+@asynccontextmanager
+async def running_server(
+    service: Service, *, host: str = "127.0.0.1", port: int = 0, drain_s: float = DRAIN_S
+) -> AsyncIterator[RunningServer]:
+    """Listens at once, says SERVING when the networks are warm, and drains at the end.
+
+    Args:
+        service: what to serve.
+        host: address to bind.
+        port: 0 for any free one.
+        drain_s: how long calls in flight may take to finish when the context ends.
+
+    Raises:
+        Unavailable: the address cannot be bound.
+    """
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    service.add(server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names: Sequence[str] = (service.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    bound = _bind(server, service.name, host, port)
+    await _set_health(checks, service, NOT_SERVING)
+    await server.start()
+    ready = asyncio.create_task(_become_ready(checks, service))
+    try:
+        yield RunningServer(f"{host}:{bound}", ready)
+    finally:
+        ready.cancel()
+        await checks.enter_graceful_shutdown()
+        await server.stop(drain_s)
+
+
+def _bind(server: grpc.aio.Server, name: str, host: str, port: int) -> int:
+    try:
+        return server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise Unavailable(
+            f"the {name} cannot listen there.",
+            field="port",
+            value=f"{host}:{port}",
+            cure="Choose another port, or stop the program that uses it.",
+        ) from error
+
+
+async def _become_ready(checks: health.aio.HealthServicer, service: Service) -> None:
+    await service.warm()
+    await _set_health(checks, service, SERVING)
+
+
+async def _set_health(checks: health.aio.HealthServicer, service: Service, status: int) -> None:
+    for name in ("", service.full_name):
+        await checks.set(name, status)
+
+
+async def serve_until_stopped(
+    service: Service, *, host: str, port: int, say: Callable[[str], None] = print
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains. What a service's main calls.
+
+    Args:
+        service: what to serve.
+        host: address to bind.
+        port: 0 for any free one.
+        say: gets one line when the service listens and one when it is ready.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    async with running_server(service, host=host, port=port) as server:
+        say(f"{service.name} listens on {server.address}")
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({server.ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if server.ready.done():
+            await server.ready
+            say(f"{service.name} ready")
+        await stopped
