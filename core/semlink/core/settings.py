@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -68,7 +68,7 @@ class ChannelSettings(Settings):
     level: Level = 10.0
 
     @model_validator(mode="after")
-    def _level_fits_its_kind(self) -> Self:
+    def _level_fits_its_kind(self) -> ChannelSettings:
         if self.noise is NoiseKind.GESCO_TABLE_DB:
             gesco_table_sigma(self.level)
         low, high = (0.0, 100.0) if self.noise is NoiseKind.SIGMA else (-30.0, 200.0)

@@ -1,0 +1,16 @@
+"""What may be done to received maps before they condition the diffusion network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from semlink.core.settings import Denoiser
+from semlink.receiver.denoising.fds import fds
+
+DENOISERS: dict[Denoiser, Callable[[Tensor], Tensor]] = {
+    Denoiser.NONE: lambda maps: maps,
+    Denoiser.FDS: fds,
+}
+"""From received to cleaner maps, `... class height width` each, channel by channel."""
