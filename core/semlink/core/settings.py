@@ -49,23 +49,26 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
-    """Immutable; unknown fields are refused."""
+    """Immutable; unknown fields are refused.
+
+    The fields' descriptions and examples are what forms, error messages and the OpenAPI page show.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
 
 
 class ChannelSettings(Settings):
-    """The medium and its noise.
+    """The medium and its noise."""
 
-    Attributes:
-        model: the medium.
-        noise: unit in which `level` is stated, see `core.noise`.
-        level: -30 .. 200 dB or +infinity (no noise); for sigma 0 .. 100.
-    """
-
-    model: ChannelModel = ChannelModel.AWGN
-    noise: NoiseKind = NoiseKind.PSNR_DB
-    level: Level = 10.0
+    model: ChannelModel = Field(default=ChannelModel.AWGN, description="The medium.")
+    noise: NoiseKind = Field(
+        default=NoiseKind.PSNR_DB, description="Unit in which the level is stated (core.noise)."
+    )
+    level: Level = Field(
+        default=10.0,
+        description="Noise level: -30 .. 200 dB, or inf for no noise; for sigma 0 .. 100.",
+        examples=[10.0],
+    )
 
     @model_validator(mode="after")
     def _level_fits_its_kind(self) -> ChannelSettings:
@@ -84,51 +87,71 @@ class ChannelSettings(Settings):
 
 
 class ReceiverSettings(Settings):
-    """How the picture is painted back.
+    """How the picture is painted back."""
 
-    Attributes:
-        network: zoo name or folder of the diffusion network.
-        sampler: solver of the reverse process.
-        steps: timesteps visited, 1 .. 1000.
-        guidance: classifier-free guidance scale against the all-zero map, 0 .. 20.
-        denoiser: of the received map.
-        preview_steps: a preview every so many steps; 0 for none.
-    """
-
-    network: str = Field(default="gesco-camvid", pattern=MODEL_NAME)
-    sampler: Sampler = Sampler.DPM_SOLVER
-    steps: int = Field(default=12, ge=1, le=1000)
-    guidance: Finite = Field(default=2.0, ge=0.0, le=20.0)
-    denoiser: Denoiser = Denoiser.FDS
-    preview_steps: int = Field(default=0, ge=0, le=1000)
+    network: str = Field(
+        default="gesco-camvid",
+        pattern=MODEL_NAME,
+        description="Diffusion network: zoo name or folder, one that the receiver serves.",
+        examples=["gesco-camvid"],
+    )
+    sampler: Sampler = Field(
+        default=Sampler.DPM_SOLVER, description="Solver of the reverse process."
+    )
+    steps: int = Field(
+        default=12, ge=1, le=1000, description="Timesteps visited, 1 .. 1000.", examples=[12]
+    )
+    guidance: Finite = Field(
+        default=2.0,
+        ge=0.0,
+        le=20.0,
+        description="Classifier-free guidance scale against the all-zero map, 0 .. 20.",
+        examples=[2.0],
+    )
+    denoiser: Denoiser = Field(default=Denoiser.FDS, description="Denoiser of the received map.")
+    preview_steps: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="A preview every so many steps, 0 .. 1000; 0 for none.",
+        examples=[0],
+    )
 
 
 class PhotoSettings(Settings):
-    """What is made of the photo.
+    """What is made of the photo."""
 
-    Attributes:
-        scheme: the system.
-        segmenter: zoo name, folder or hub id of the segmentation network.
-        size: short side of the working picture in pixels, 64 .. 512, a multiple of 32.
-        seed: of every random draw; the same seed gives the same picture.
-    """
-
-    scheme: Scheme = Scheme.GESCO
-    segmenter: str = Field(default="segmenter-camvid", pattern=MODEL_NAME)
-    size: int = Field(default=192, ge=64, le=512, multiple_of=MULTIPLE)
-    seed: int = Field(default=0, ge=0, le=(1 << 63) - 1)
+    scheme: Scheme = Field(default=Scheme.GESCO, description="The semantic communication system.")
+    segmenter: str = Field(
+        default="segmenter-camvid",
+        pattern=MODEL_NAME,
+        description="Segmentation network: zoo name, folder or hub id; the transmitter serves it.",
+        examples=["segmenter-camvid"],
+    )
+    size: int = Field(
+        default=192,
+        ge=64,
+        le=512,
+        multiple_of=MULTIPLE,
+        description="Short side of the working picture: 64 .. 512 pixels, a multiple of 32.",
+        examples=[192],
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=(1 << 63) - 1,
+        description="Seed of every random draw, 0 .. 2^63 - 1; the same seed, the same picture.",
+        examples=[0],
+    )
 
 
 class TransmissionSettings(PhotoSettings):
-    """Everything a user can set for one photo.
+    """Everything a user can set for one photo."""
 
-    Attributes:
-        channel: the medium.
-        receiver: the reconstruction.
-    """
-
-    channel: ChannelSettings = ChannelSettings()
-    receiver: ReceiverSettings = ReceiverSettings()
+    channel: ChannelSettings = Field(default=ChannelSettings(), description="The medium.")
+    receiver: ReceiverSettings = Field(
+        default=ReceiverSettings(), description="The reconstruction."
+    )
 
 
 S = TypeVar("S", bound=Settings)
@@ -144,12 +167,30 @@ def validated(model: type[S], values: Mapping[str, Any]) -> S:
         return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InvalidInput(
-            f"{first['msg'][:1].lower()}{first['msg'][1:]}.",
-            field=".".join(str(part) for part in first["loc"]),
-            value=repr(first["input"])[:80],
-            cure="See the settings' documentation for what is allowed.",
-        ) from error
+        path = tuple(str(part) for part in first["loc"])
+        raise invalid_input(model, path, first["msg"], first["input"]) from error
+
+
+def invalid_input(
+    model: type[BaseModel], path: tuple[str, ...], message: str, value: object
+) -> InvalidInput:
+    """The error of ours for a fault that pydantic found; its cure is the field's description.
+
+    Args:
+        model: whose fields were checked.
+        path: name of the field, followed by where inside it the fault is.
+        message: pydantic's, as in "Input should be less than or equal to 20".
+        value: what was given.
+    """
+    known = model.model_fields.get(path[0]) if path else None
+    wanted = (known.description if known else None) or "see the documentation of the settings."
+    reason = message.removeprefix("Value error, ")
+    return InvalidInput(
+        f"{reason[:1].lower()}{reason[1:]}.",
+        field=".".join(path),
+        value=repr(value)[:80],
+        cure=f"Wanted: {wanted[:1].lower()}{wanted[1:]}",
+    )
 
 
 def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:
@@ -167,7 +208,7 @@ def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:
     _refuse_unknown(given)
     return TransmissionSettings(
         **validated(PhotoSettings, given).model_dump(),
-        channel=validated(ChannelSettings, channel),
+        channel=_channel_settings(channel),
         receiver=validated(ReceiverSettings, receiver),
     )
 
@@ -186,6 +227,16 @@ def _channel_fields(given: dict[str, Any]) -> dict[str, Any]:
     for kind, level in levels.items():
         channel |= {"noise": kind, "level": level}
     return channel
+
+
+def _channel_settings(fields: Mapping[str, Any]) -> ChannelSettings:
+    """Settings of the channel; errors speak of the flat names."""
+    try:
+        return validated(ChannelSettings, fields)
+    except InvalidInput as error:
+        flat = {"model": "channel", "level": str(fields.get("noise", NoiseKind.PSNR_DB))}
+        error.field = flat.get(error.field, error.field)
+        raise
 
 
 def _refuse_unknown(given: Mapping[str, Any]) -> None:
