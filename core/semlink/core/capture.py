@@ -2,7 +2,7 @@
 
 4 bytes  magic  "SLNK"
 1 byte   version
-rest     msgpack map: transmission, settings, frame, draws
+rest     msgpack map: transmission, settings, frame and draws as wire messages, symbols as bytes
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from semlink.core.errors import CorruptData, NotFound, TooLarge
-from semlink.core.frame import Frame, Propagation, StreamDraw
+from semlink.core.frame import Frame, Propagation
 from semlink.core.serde import (
     FrameAssembler,
+    draw_from_proto,
+    draw_to_proto,
     frame_head_to_proto,
     settings_from_proto,
     settings_to_proto,
@@ -59,7 +61,7 @@ def capture_to_bytes(capture: Capture) -> bytes:
         "settings": settings_to_proto(capture.settings).SerializeToString(),
         "frame": frame_head_to_proto(frame).SerializeToString(),
         "symbols": symbols,
-        "draws": [list(vars(draw).values()) for draw in capture.propagation.draws],
+        "draws": [draw_to_proto(draw).SerializeToString() for draw in capture.propagation.draws],
     }
     return MAGIC + bytes([VERSION]) + bytes(msgpack.packb(fields))
 
@@ -69,14 +71,15 @@ def capture_from_bytes(data: bytes) -> Capture:
 
     Raises:
         CorruptData: not a capture, of another version, or damaged.
-        TooLarge: more than MAX_BYTES.
+        InvalidInput: a setting is out of range.
+        TooLarge: more than MAX_BYTES, or a frame beyond the bounds of `serde`.
     """
     if len(data) > MAX_BYTES:
         raise TooLarge("the capture exceeds its bound.", field="capture", value=str(len(data)))
     if data[:4] != MAGIC or data[4:5] != bytes([VERSION]):
         raise _corrupt("it does not start as a capture of this version does")
     try:
-        return _parse(msgpack.unpackb(data[5:], max_buffer_size=MAX_BYTES))
+        return _parse(msgpack.unpackb(data[5:]))
     except (ValueError, TypeError, KeyError, msgpack.UnpackException, DecodeError) as error:
         raise _corrupt(str(error) or type(error).__name__) from error
 
@@ -93,7 +96,7 @@ def read_capture(path: Path) -> Capture:
 
     Raises:
         NotFound: there is no such file.
-        CorruptData, TooLarge: as `capture_from_bytes`.
+        CorruptData, InvalidInput, TooLarge: as `capture_from_bytes`.
     """
     if not path.is_file():
         raise NotFound("there is no such file.", field="capture", value=str(path))
@@ -103,7 +106,7 @@ def read_capture(path: Path) -> Capture:
 
 def _parse(fields: dict[str, Any]) -> Capture:
     head = pb.FrameHead.FromString(fields["frame"])
-    draws = tuple(StreamDraw(*values) for values in fields["draws"])
+    draws = tuple(draw_from_proto(pb.StreamDraw.FromString(draw)) for draw in fields["draws"])
     if len(draws) != len(head.streams):
         raise ValueError("streams and draws differ in number")
     return Capture(

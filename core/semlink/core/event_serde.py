@@ -28,6 +28,7 @@ from semlink.core.serde import (
 from semlink.protos.v1 import types_pb2 as pb
 
 MAX_PICTURE_BYTES = 256 << 20  # of the PNGs of one event
+MAX_PICTURES = 4
 
 E = TypeVar("E", Encoded, Propagated, Denoised, Progress, Reconstructed)
 
@@ -116,6 +117,8 @@ class EventReader:
         if self._bytes > MAX_PICTURE_BYTES:
             raise TooLarge("the pictures of one event exceed their bound.", field="event")
         self._pngs.setdefault(chunk.name, bytearray()).extend(chunk.png)
+        if len(self._pngs) > MAX_PICTURES:
+            raise TooLarge("an event has too many pictures.", field="event")
 
     def rgb(self, name: str) -> Rgb:
         """The colour picture of that name."""

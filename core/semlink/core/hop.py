@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,12 +20,20 @@ from semlink.core.errors import (
 )
 from semlink.protos.v1 import types_pb2 as pb
 
+LOG = logging.getLogger(__name__)
+
 DETAILS_KEY = "semlink-error-bin"
 MAX_DETAILS = 4096
+MAX_PART = 768  # bytes of each of the four texts inside the details
+MAX_STATUS = 256  # characters of the status; with the details below the 8 KiB gRPC guarantees
 
 # A channel per call on a pool of its own: no back-off is inherited from earlier failures, so a
 # service that has come back is found at once.
-CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+CHANNEL_OPTIONS = (
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.min_reconnect_backoff_ms", 1500),  # in truth how long one attempt to connect may take
+)
 
 # A stub's method: a stream of requests to a stream of events.
 StreamMethod = Callable[..., Any]
@@ -38,8 +47,11 @@ def error_status(error: SemlinkError) -> grpc.StatusCode:
 def error_details(error: SemlinkError) -> bytes:
     """What `error_from_rpc` needs to raise the same error at the other end."""
     parts = (error.message, error.field, error.value, error.cure)
-    fields = [type(error).__name__, *(part[: MAX_DETAILS // 8] for part in parts)]
-    return bytes(msgpack.packb(fields))
+    return bytes(msgpack.packb([type(error).__name__, *map(_shortened, parts)]))
+
+
+def _shortened(text: str) -> str:
+    return text.encode(errors="replace")[:MAX_PART].decode(errors="ignore")
 
 
 def error_from_rpc(error: grpc.RpcError | grpc.aio.AioRpcError, peer: str) -> SemlinkError:
@@ -71,12 +83,22 @@ def _from_status(code: grpc.StatusCode, details: str, peer: str) -> SemlinkError
 
 @asynccontextmanager
 async def reported(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-    """Ends the call with the right status when an error of ours is raised inside."""
+    """Ends the call with the right status when an error is raised inside.
+
+    Any error but ours is a defect: the log gets it, the caller only hears of it.
+    """
     try:
         yield
     except SemlinkError as error:
-        metadata = ((DETAILS_KEY, error_details(error)),)
-        await context.abort(error_status(error), str(error), metadata)
+        await _abort(context, error)
+    except Exception:
+        LOG.exception("a call failed")
+        await _abort(context, InternalError("a defect; the log of the service has the details."))
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: SemlinkError) -> None:
+    metadata = ((DETAILS_KEY, error_details(error)),)
+    await context.abort(error_status(error), str(error)[:MAX_STATUS], metadata)
 
 
 def remaining_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
@@ -87,7 +109,7 @@ def remaining_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
 
 async def events_from(
     method: StreamMethod, requests: Iterator[Any], *, timeout_s: float | None, peer: str
-) -> AsyncIterator[pb.Event]:
+) -> AsyncGenerator[pb.Event]:
     """Calls a method of the next hop and hands back its events.
 
     Leaving the loop early, for whatever reason, cancels the call.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf.message import Message as WireMessage
 
-from semlink.core.errors import CorruptData, TooLarge
+from semlink.core.errors import CorruptData, InvalidInput, TooLarge
 from semlink.core.frame import Frame, SamplesLayout, Stream, StreamDraw
 from semlink.core.pictures import Size
 from semlink.core.schemes import Scheme
@@ -25,6 +25,8 @@ from semlink.protos.v1 import types_pb2 as pb
 CHUNK_BYTES = 1 << 20
 MAX_CHANNEL_USES = 1 << 24  # 128 MiB of symbols
 MAX_STREAMS = 16
+MAX_DIMENSIONS = 8
+MAX_NAME = 128  # characters of whatever names something in a log
 SYMBOL_BYTES = 8
 
 W = TypeVar("W", bound=WireMessage)
@@ -55,7 +57,20 @@ def transmission_to_proto(transmission: Transmission) -> pb.Transmission:
 
 
 def transmission_from_proto(message: pb.Transmission) -> Transmission:
-    """Inverse of `transmission_to_proto`."""
+    """Inverse of `transmission_to_proto`.
+
+    Raises:
+        InvalidInput: the identity is long or not printable; it ends up in logs.
+    """
+    for field in ("transmission_id", "photo_digest"):
+        value = getattr(message, field)
+        if len(value) > MAX_NAME or not value.isprintable():
+            raise InvalidInput(
+                f"it is not {MAX_NAME} printable characters at most.",
+                field=field,
+                value=repr(value[:40]),
+                cure="Use hexadecimal digits.",
+            )
     return Transmission(message.transmission_id, message.seed, message.photo_digest)
 
 
@@ -161,6 +176,8 @@ class FrameAssembler:
             )
         self._head = head
         self._layouts = [_layout(stream) for stream in head.streams]
+        if len({stream.name for stream in head.streams}) < len(head.streams):
+            raise _bad_frame("two streams have one name, which would give them one draw")
         self._buffers = [bytearray() for _ in head.streams]
 
     def add(self, chunk: pb.SymbolChunk) -> None:
@@ -199,7 +216,9 @@ class FrameAssembler:
 
 def _layout(head: pb.StreamHead) -> SamplesLayout:
     layout = SamplesLayout(tuple(head.samples.shape))
-    if layout.channel_uses != head.channel_uses:
+    if not 0 < len(head.name) <= MAX_NAME or len(layout.shape) > MAX_DIMENSIONS:
+        raise _bad_frame("the name or the shape of a stream is out of bounds")
+    if not 0 < layout.channel_uses == head.channel_uses:
         raise _bad_frame(f"the shape of stream {head.name[:40]!r} does not fit its symbols")
     if not (0.0 < head.peak < 1e6 and 0.0 <= head.mean_power < 1e12):
         raise _bad_frame(f"the power of stream {head.name[:40]!r} is out of bounds")

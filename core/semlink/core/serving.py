@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from pydantic import BaseModel, ValidationError
 
-from semlink.core.errors import Unavailable
+from semlink.core.errors import STATUS, SemlinkError, Unavailable
+from semlink.core.settings import invalid_input
 
 DRAIN_S = 10.0
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -104,8 +109,11 @@ async def _set_health(checks: health.aio.HealthServicer, service: Service, statu
         await checks.set(name, status)
 
 
+SAY = partial(print, flush=True)  # or a pipe would hold the lines back until the end
+
+
 async def serve_until_stopped(
-    service: Service, *, host: str, port: int, say: Callable[[str], None] = print
+    service: Service, *, host: str, port: int, say: Callable[[str], None] = SAY
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains. What a service's main calls.
 
@@ -127,3 +135,31 @@ async def serve_until_stopped(
             await server.ready
             say(f"{service.name} ready")
         await stopped
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+def from_environment(model: type[B]) -> B:
+    """A service's settings, from its environment variables.
+
+    Raises:
+        InvalidInput: with the variable, the value and the cure.
+    """
+    try:
+        return model()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        found = invalid_input(model, (str(first["loc"][0]),), first["msg"], first["input"])
+        found.field = f"{model.model_config.get('env_prefix', '')}{found.field}".upper()
+        raise found from error
+
+
+@contextmanager
+def errors_end_the_program() -> Iterator[None]:
+    """For a service's main: an error of ours is one line on stderr and its exit status."""
+    try:
+        yield
+    except SemlinkError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(STATUS[type(error)].exit) from None
