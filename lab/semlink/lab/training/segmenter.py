@@ -1,0 +1,313 @@
+"""Train and score the segmenter that the repository ships: UperNet over SqueezeNet, on CamVid.
+
+    python -m semlink.lab.training.segmenter train CAMVID --backbone FILE --out RUN
+    python -m semlink.lab.training.segmenter evaluate CAMVID --model RUN/model
+
+UperNet: Xiao et al., arXiv:1807.10221. The backbone starts from ImageNet, the head from nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from jaxtyping import Float, Float64, Int64
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+from transformers import UperNetConfig, UperNetForSemanticSegmentation
+
+from semlink.core.pictures import LabelMap, Size
+from semlink.core.taxonomy import CAMVID
+from semlink.lab.training.augment import jitter_colours, random_crop
+from semlink.lab.training.camvid import CamVid
+from semlink.transmitter.segmentation import Segmenter
+from semlink.transmitter.squeezenet import SqueezeNetConfig, register
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+VOID = len(CAMVID.classes) - 1
+CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # RGB, what SqueezeNet was trained with
+STD = 0.225  # of every channel: the published weights take pixels of 0..255, see load_backbone
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a run of training depends on, but its data.
+
+    Attributes:
+        minutes: length of the run; the learning rate falls to zero with elapsed time.
+        crop: rows and columns of a training crop, multiples of 16.
+        batch: crops in a step.
+        head_rate: peak learning rate of the head, which starts from nothing.
+        backbone_rate: peak learning rate of the backbone.
+        weight_decay: AdamW's.
+        short_side: of the photos in use, written beside the weights.
+        seed: of crops and colours.
+    """
+
+    minutes: float = 60.0
+    crop: tuple[int, int] = (192, 256)
+    batch: int = 8
+    head_rate: float = 1.5e-3
+    backbone_rate: float = 3e-4
+    weight_decay: float = 0.02
+    short_side: int = 288
+    seed: int = 0
+
+
+def build(hidden_size: int = 64) -> UperNetForSemanticSegmentation:
+    """A segmenter with random weights whose classes are CamVid's 11 and void."""
+    register()
+    names = dict(enumerate(CAMVID.classes))
+    config = UperNetConfig(
+        backbone_config=SqueezeNetConfig(out_features=["fire4", "fire8", "fire9"]),
+        hidden_size=hidden_size,
+        use_auxiliary_head=False,
+        id2label=names,
+        label2id={name: index for index, name in names.items()},
+        loss_ignore_index=VOID,
+    )
+    return UperNetForSemanticSegmentation(config)
+
+
+def load_backbone(model: UperNetForSemanticSegmentation, weights: Path) -> None:
+    """Put the published ImageNet weights of SqueezeNet 1.0 under the head.
+
+    They take BGR pixels of 0..255 minus a mean; the stem is turned to RGB pixels of 0..1 minus
+    that mean, over `STD`. The stem then stays as it is: a few hundred photos teach it nothing.
+    """
+    state = {name: value.float() for name, value in load_file(weights).items()}
+    state["conv1.weight"] = state["conv1.weight"].flip(1) * (255 * STD)
+    wanted = model.backbone.state_dict()
+    model.backbone.load_state_dict({name: state[name] for name in wanted})
+    model.backbone.conv1.requires_grad_(False)
+
+
+def class_weights(labels: list[Tensor]) -> Float[Tensor, "classes"]:
+    """1 / log(1.05 + frequency), after Paszke et al. (ENet, arXiv:1606.02147); void weighs 0."""
+    counts = sum(torch.bincount(map_.flatten().long(), minlength=VOID + 1) for map_ in labels)
+    assert isinstance(counts, Tensor)
+    frequency = counts[:VOID] / counts[:VOID].sum()
+    return functional.pad(1 / torch.log(1.05 + frequency), (0, 1))
+
+
+def soft_jaccard(
+    logits: Float[Tensor, "batch classes height width"],
+    labels: Int64[Tensor, "batch height width"],
+) -> Float[Tensor, ""]:
+    """One minus the soft intersection over union, mean over the classes of the batch."""
+    seen = labels != VOID
+    guess = logits.softmax(1) * seen[:, None]
+    right = guess.gather(1, labels[:, None])[:, 0]
+    both = logits.new_zeros(VOID + 1).index_add(0, labels.flatten(), right.flatten())[:VOID]
+    truth = torch.bincount(labels.flatten(), minlength=VOID + 1)[:VOID]
+    either = guess.sum((0, 2, 3))[:VOID] + truth - both
+    return 1 - (both / either)[truth > 0].mean()
+
+
+def export(model: UperNetForSemanticSegmentation, folder: Path, short_side: int) -> None:
+    """Write the folder that `Segmenter.load` and transformers read, weights in half precision."""
+    half: UperNetForSemanticSegmentation = deepcopy(model).to(torch.float16)
+    half.save_pretrained(folder)
+    preprocessor = {
+        "image_processor_type": "SegformerImageProcessor",
+        "size": {"shortest_edge": short_side},
+        "resample": int(Image.Resampling.BILINEAR),
+        "image_mean": CAFFE_MEAN,
+        "image_std": [STD] * 3,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
+
+
+class Training:
+    """One run: the network, its moving average, the optimiser, the clock; survives a kill."""
+
+    def __init__(
+        self, model: UperNetForSemanticSegmentation, data: CamVid, recipe: Recipe, out: Path
+    ) -> None:
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = deepcopy(model).train(False)
+        self.recipe, self.out, self.step, self.elapsed_s = recipe, out, 0, 0.0
+        pairs = [data[index] for index in range(len(data))]
+        self.photos = [torch.from_numpy(photo.copy()).permute(2, 0, 1) for photo, _ in pairs]
+        self.labels = [torch.from_numpy(labels.copy()) for _, labels in pairs]
+        self.weights = class_weights(self.labels)
+        self.optimiser = self._optimiser()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            recipe = self.recipe
+            rate = recipe.backbone_rate if name.startswith("backbone") else recipe.head_rate
+            if parameter.requires_grad:
+                groups.setdefault(rate, []).append(parameter)
+        listed = [{"params": params, "peak": rate} for rate, params in groups.items()]
+        return torch.optim.AdamW(listed, weight_decay=self.recipe.weight_decay)
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Draw crops; which ones depends on the seed and the step alone."""
+        generator = Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        chosen = torch.randint(len(self.photos), (self.recipe.batch,), generator=generator)
+        crops = [
+            random_crop(self.photos[i], self.labels[i], self.recipe.crop, generator)
+            for i in chosen.tolist()
+        ]
+        photos = jitter_colours(torch.stack([photo for photo, _ in crops]), generator)
+        photos = (photos - torch.tensor(CAFFE_MEAN)[:, None, None]) / STD
+        return photos, torch.stack([labels for _, labels in crops])
+
+    def rate(self) -> float:
+        """Learning rate over its peak: 200 steps of warming, then half a cosine of the time."""
+        done = min(self.elapsed_s / (60 * self.recipe.minutes), 1)
+        return min(1, (self.step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
+
+    def advance(self) -> float:
+        """One step of AdamW; returns the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * self.rate()
+        photos, labels = self.batch()
+        logits = self.model(photos.contiguous(memory_format=torch.channels_last)).logits
+        entropy = functional.cross_entropy(logits, labels, self.weights, ignore_index=VOID)
+        loss = entropy + soft_jaccard(logits, labels)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min((1 + self.step) / (10 + self.step), 0.995)
+        for slow, fast in zip(
+            self.average.state_dict().values(), self.model.state_dict().values(), strict=True
+        ):
+            if slow.is_floating_point():
+                slow.lerp_(fast, 1 - decay)
+
+    def save(self) -> None:
+        """Replace the checkpoint in one move."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+        }
+        torch.save(state, self.out / "checkpoint.tmp")
+        os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
+        export(self.average, self.out / "model", self.recipe.short_side)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        path = self.out / "checkpoint.pt"
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+    def run(self) -> None:
+        """Train until the time is used up, with a checkpoint every two minutes."""
+        saved_s = self.elapsed_s
+        while self.elapsed_s < 60 * self.recipe.minutes:
+            start_s = time.perf_counter()
+            loss = self.advance()
+            self.elapsed_s += time.perf_counter() - start_s
+            if self.step % 20 == 0:
+                typer.echo(f"step {self.step} at {self.elapsed_s:.0f} s: loss {loss:.3f}")
+            if self.elapsed_s - saved_s > 120:
+                saved_s = self.elapsed_s
+                self.save()
+        self.save()
+
+
+def confusion(
+    segmenter: Segmenter, data: CamVid, size: Size | None = None
+) -> Int64[np.ndarray, "truth guess"]:
+    """Count pixels by true and named class at `size`, or at the size of the label maps.
+
+    True labels go to `size` by nearest neighbour; void pixels are left out.
+    """
+    counts = np.zeros((VOID + 1, VOID + 1), np.int64)
+    for photo, labels in (data[index] for index in range(len(data))):
+        truth = labels if size is None else _nearest(labels, size)
+        guess = segmenter.label_map(photo, Size(*truth.shape))
+        pairs = truth.astype(np.int64) * (VOID + 1) + guess
+        counts += np.bincount(pairs.ravel(), minlength=counts.size).reshape(counts.shape)
+    return counts[:VOID]
+
+
+def _nearest(labels: LabelMap, size: Size) -> LabelMap:
+    resized = Image.fromarray(labels).resize((size.width, size.height), Image.Resampling.NEAREST)
+    return np.asarray(resized)
+
+
+def intersection_over_union(
+    counts: Int64[np.ndarray, "truth guess"],
+) -> Float64[np.ndarray, "truth"]:
+    """Per class, over the whole data set; nan where a class is neither there nor named."""
+    both = np.diagonal(counts)
+    either = counts.sum(1) + counts.sum(0)[: len(both)] - both
+    return np.where(either > 0, both / np.maximum(either, 1), np.nan)
+
+
+Data = Annotated[Path, typer.Argument(help="Folder with train/, val/ and test/.")]
+
+
+@app.command()
+def train(
+    data: Data,
+    backbone: Annotated[Path, typer.Option(help="SqueezeNet 1.0 trained on ImageNet.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; a run found there goes on.")],
+    minutes: Annotated[float, typer.Option(min=0, help="Length of the run.")] = 60,
+    splits: Annotated[str, typer.Option(help="What to train on.")] = "train,val",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Train, and write the moving average of the weights to OUT/model every two minutes."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)  # of the head's first weights
+    out.mkdir(parents=True, exist_ok=True)
+    model = build()
+    load_backbone(model, backbone)
+    names = splits.split(",")
+    training = Training(model, CamVid.open(data, *names), Recipe(minutes=minutes), out)
+    training.resume()
+    training.run()
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    model: Annotated[str, typer.Option(help="Folder or hub id of a segmenter of these classes.")],
+    split: Annotated[str, typer.Option(help="What to score on.")] = "test",
+    height: Annotated[
+        int | None, typer.Option(help="Of the maps; the files' own by default.")
+    ] = None,
+    width: Annotated[int | None, typer.Option()] = None,
+) -> None:
+    """Print the intersection over union of every class and their mean, in per cent."""
+    size = Size(height, width) if height and width else None
+    scores = intersection_over_union(
+        confusion(Segmenter.load(model), CamVid.open(data, split), size)
+    )
+    for name, score in zip(CAMVID.classes, scores, strict=False):
+        typer.echo(f"{name:12}{100 * score:6.1f}")
+    typer.echo(f"{'mean':12}{100 * np.nanmean(scores):6.1f}")
+
+
+if __name__ == "__main__":
+    app()
