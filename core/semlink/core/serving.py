@@ -6,7 +6,12 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -24,6 +29,11 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+# A further listener beside the gRPC server, as REST is: gets the seconds that it may take to drain
+# when its context ends, and yields its address.
+Door = Callable[[float], AbstractAsyncContextManager[str]]
+
+
 @dataclass(frozen=True)
 class Service:
     """What `running_server` needs to know of a service.
@@ -33,24 +43,28 @@ class Service:
         full_name: of the gRPC service, as in "semlink.protos.v1.Receiver".
         add: registers the servicer with a server.
         warm: loads the networks; the service is ready when it returns.
+        doors: listeners that open and close with the gRPC server.
     """
 
     name: str
     full_name: str
     add: Callable[[grpc.aio.Server], None]
     warm: Callable[[], Awaitable[None]]
+    doors: Sequence[Door] = ()
 
 
 class RunningServer:
     """A server that listens; `ready` ends when its networks are warm.
 
     Attributes:
-        address: HOST:PORT, with the port that was bound.
+        address: HOST:PORT of gRPC, with the port that was bound.
+        doors: addresses of the service's doors, in its order.
         ready: ends when the service is SERVING, or with the error that kept it from it.
     """
 
-    def __init__(self, address: str, ready: asyncio.Task[None]):
+    def __init__(self, address: str, doors: tuple[str, ...], ready: asyncio.Task[None]):
         self.address = address
+        self.doors = doors
         self.ready = ready
 
 
@@ -77,14 +91,14 @@ async def running_server(
     reflection.enable_server_reflection(names, server)
     bound = _bind(server, service.name, host, port)
     await _set_health(checks, service, NOT_SERVING)
-    await server.start()
-    ready = asyncio.create_task(_become_ready(checks, service))
-    try:
-        yield RunningServer(f"{host}:{bound}", ready)
-    finally:
-        ready.cancel()
-        await checks.enter_graceful_shutdown()
-        await server.stop(drain_s)
+    async with AsyncExitStack() as closing:
+        await server.start()
+        closing.push_async_callback(server.stop, drain_s)
+        doors = [await closing.enter_async_context(door(drain_s)) for door in service.doors]
+        closing.push_async_callback(checks.enter_graceful_shutdown)
+        ready = asyncio.create_task(_become_ready(checks, service))
+        closing.callback(ready.cancel)
+        yield RunningServer(f"{host}:{bound}", tuple(doors), ready)
 
 
 def _bind(server: grpc.aio.Server, name: str, host: str, port: int) -> int:
@@ -128,7 +142,7 @@ async def serve_until_stopped(
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     async with running_server(service, host=host, port=port) as server:
-        say(f"{service.name} listens on {server.address}")
+        say(f"{service.name} listens on {' and '.join((server.address, *server.doors))}")
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({server.ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if server.ready.done():
