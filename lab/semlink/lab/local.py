@@ -1,0 +1,99 @@
+"""The link in one process: the same three parts, without a network between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+from semlink.channel.models import preload, propagate
+from semlink.core.capture import Capture, write_capture
+from semlink.core.errors import DeadlineExceeded
+from semlink.core.events import Event, Propagated
+from semlink.core.pictures import photo_digest
+from semlink.core.settings import TransmissionSettings
+from semlink.core.transmission import Transmission
+from semlink.lab.link import DEFAULTS, Link, as_photo
+from semlink.lab.photo import Photo, PhotoSource
+from semlink.receiver.receiver import Receiver
+from semlink.transmitter.transmitter import Transmitter
+
+
+class LocalLink(Link):
+    """Loads each network when settings first name it, and keeps it.
+
+    Args:
+        device: as torch names it; None for the best there is.
+        capture: file that keeps the latest transmission as it was on the air.
+        folders: of networks that do not come with the program; settings name them by the last
+            part of the path.
+    """
+
+    def __init__(
+        self,
+        device: str | None = None,
+        capture: Path | None = None,
+        folders: Sequence[Path] = (),
+    ):
+        self._device = device
+        self._capture = capture
+        self._folders = {folder.name: str(folder.resolve()) for folder in folders}
+        self._transmitters: dict[str, Transmitter] = {}
+        self._receivers: dict[str, Receiver] = {}
+
+    def load(self, settings: TransmissionSettings) -> None:
+        """Loads the networks that the settings name, and the channel's library."""
+        preload()
+        self._transmitter(settings.segmenter)
+        self._receiver(settings.receiver.network)
+
+    def events(
+        self,
+        photo: PhotoSource | Photo,
+        settings: TransmissionSettings = DEFAULTS,
+        *,
+        timeout_s: float | None = None,
+    ) -> Iterator[Event]:
+        """As `Link.events`; the time is checked between events."""
+        end_s = None if timeout_s is None else time.perf_counter() + timeout_s
+        with closing(self._events(as_photo(photo), settings)) as events:
+            for event in events:
+                if end_s is not None and time.perf_counter() > end_s:
+                    raise _too_late(timeout_s)
+                yield event
+
+    def _events(self, photo: Photo, settings: TransmissionSettings) -> Generator[Event]:
+        pixels = photo.pixels
+        transmission = Transmission(uuid4().hex, settings.seed, photo_digest(pixels))
+        frame, encoded = self._transmitter(settings.segmenter).encode(pixels, settings)
+        yield encoded
+        start = time.perf_counter()
+        propagation = propagate(frame, settings.channel, transmission)
+        yield Propagated(propagation.draws, time.perf_counter() - start)
+        if self._capture is not None:
+            write_capture(self._capture, Capture(transmission, settings, propagation))
+        receiver = self._receiver(settings.receiver.network)
+        yield from receiver.reconstruct(propagation, settings.receiver, transmission)
+
+    def _transmitter(self, segmenter: str) -> Transmitter:
+        if segmenter not in self._transmitters:
+            source = self._folders.get(segmenter, segmenter)
+            self._transmitters[segmenter] = Transmitter.load((source,), self._device)
+        return self._transmitters[segmenter]
+
+    def _receiver(self, network: str) -> Receiver:
+        if network not in self._receivers:
+            source = self._folders.get(network, network)
+            self._receivers[network] = Receiver.load((source,), self._device)
+        return self._receivers[network]
+
+
+def _too_late(timeout_s: float | None) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "the picture was not ready in time.",
+        field="timeout_s",
+        value=f"{timeout_s:g}",
+        cure="Grant more time, or ask for fewer steps or a smaller size.",
+    )
