@@ -1,9 +1,29 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
+import numpy as np
 import pytest
+
+from semlink.core.frame import Propagation, StreamDraw
+from semlink.core.headers import MapHeader
+from semlink.core.message import Message, SamplesPayload
+from semlink.core.phy import modulate
+from semlink.core.pictures import Size
+from semlink.core.schemes import Scheme
+from semlink.core.serving import running_server
+
+# A first call may import torch; how long one example takes says nothing.
+hypothesis.settings.register_profile("semlink", deadline=None)
+hypothesis.settings.load_profile("semlink")
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -20,3 +40,131 @@ def camvid(data_root: Path) -> Path:
     if not root.is_dir():
         pytest.skip(f"no CamVid at {root}; point SEMLINK_DATA at the folder that holds camvid/")
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_gesco(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a diffusion network for CamVid's classes: untrained, small, all weights alive."""
+    import torch
+
+    from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
+    from semlink.receiver.diffusion.weights import DiffusionConfig, save_diffusion
+
+    network = UNetConfig(
+        map_channels=12,
+        model_channels=32,
+        channel_mult=(1, 1),
+        res_blocks=(0, 1),
+        attention_downsamplings=(2,),
+        head_channels=16,
+        learn_sigma=False,
+        resample="plain",
+        spade_hidden=8,
+        spade_kernel=1,
+        map_resize="area",
+        map_stem=True,
+        patch=4,
+    )
+    config = DiffusionConfig(
+        network=network,
+        schedule="shifted-cosine",
+        prediction="clean",
+        taxonomy="camvid",
+        height=64,
+        width=96,
+    )
+    generator = torch.Generator().manual_seed(1)
+    weights = {
+        name: 0.1 * torch.randn(value.shape, generator=generator)
+        for name, value in SpadeUNet(network).state_dict().items()
+    }
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-gesco"
+    save_diffusion(folder, config, weights)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a segmentation network for CamVid's classes: untrained and small."""
+    import torch
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    from semlink.core.taxonomy import CAMVID
+
+    config = SegformerConfig(
+        depths=[1] * 4,
+        hidden_sizes=[8] * 4,
+        num_attention_heads=[1] * 4,
+        decoder_hidden_size=8,
+        id2label=dict(enumerate(CAMVID.classes)),
+    )
+    model = SegformerForSemanticSegmentation(config)
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.copy_(0.3 * torch.randn(weights.shape, generator=generator))
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-segmenter"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def link_address(tiny_segmenter: Path, tiny_gesco: Path) -> Iterator[str]:
+    """HOST:PORT of the transmitter of a whole link: three services on free ports, in a thread."""
+    address: Future[str] = Future()
+    stop = threading.Event()
+    services = _services(str(tiny_segmenter), str(tiny_gesco), address, stop)
+    thread = threading.Thread(target=asyncio.run, args=(services,))
+    thread.start()
+    try:
+        yield address.result(timeout=120)
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def _services(
+    segmenter: str, network: str, address: Future[str], stop: threading.Event
+) -> None:
+    from semlink.channel.service import channel_service
+    from semlink.channel.settings import ChannelServerSettings
+    from semlink.receiver.service import receiver_service
+    from semlink.receiver.settings import ReceiverServerSettings
+    from semlink.transmitter.service import transmitter_service
+    from semlink.transmitter.settings import TransmitterServerSettings
+
+    try:
+        async with AsyncExitStack() as stack:
+            receiving = ReceiverServerSettings(networks=(network,), device="cpu")
+            receiver = await stack.enter_async_context(running_server(receiver_service(receiving)))
+            carrying = ChannelServerSettings(receiver_address=receiver.address)
+            channel = await stack.enter_async_context(running_server(channel_service(carrying)))
+            sending = TransmitterServerSettings(
+                segmenters=(segmenter,), device="cpu", rest_port=0, channel_address=channel.address
+            )
+            front = await stack.enter_async_context(running_server(transmitter_service(sending)))
+            await asyncio.gather(receiver.ready, channel.ready, front.ready)
+            address.set_result(front.address)
+            await asyncio.to_thread(stop.wait)
+    except BaseException as error:
+        if not address.done():
+            address.set_exception(error)
+        raise
+
+
+@pytest.fixture(scope="session")
+def arrived() -> Propagation:
+    """A noisy GESCO frame of three of CamVid's classes: photo 70x110, working picture 64x96."""
+    generator = np.random.default_rng(5)
+    present = (0, 3, 7)
+    labels = np.zeros((64, 96), np.int64)
+    labels[30:], labels[40:, 50:] = 1, 2
+    samples = (labels == np.arange(3)[:, None, None]).astype(np.float32)
+    header = MapHeader(Size(70, 110), Size(64, 96), "camvid", 12, present)
+    payload = SamplesPayload("map", samples, peak=1.0)
+    frame = modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)))
+    (stream,) = frame.streams
+    noise = 0.2 * generator.standard_normal((2, stream.symbols.size))
+    symbols = (stream.symbols + noise[0] + 1j * noise[1]).astype(np.complex64)
+    draw = StreamDraw("map", 0.08, 0.08, 8.0, 14.0)
+    return Propagation(replace(frame, streams=(replace(stream, symbols=symbols),)), (draw,))

@@ -17,8 +17,9 @@ from PIL import Image, ImageOps
 
 from semlink.core.errors import InvalidInput, TooLarge, UnsupportedMedia
 
-Rgb = UInt8[np.ndarray, "height width 3"]
-LabelMap = UInt8[np.ndarray, "height width"]
+# The underscores leave the axes unbound: pictures that meet in one call may differ in size.
+Rgb = UInt8[np.ndarray, "_height _width 3"]
+LabelMap = UInt8[np.ndarray, "_height _width"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 
@@ -68,11 +69,9 @@ def read_photo(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Rgb:
     """
     if len(data) > limits.upload_bytes:
         raise too_many_bytes(len(data), limits)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures; we refuse them below
-        image = _open(data)
-        check_size(Size(image.height, image.width), limits)
-        return _decode(image)
+    image = _open(data)
+    check_size(Size(image.height, image.width), limits)
+    return _decode(image)
 
 
 def too_many_bytes(count: int, limits: PictureLimits) -> TooLarge:
@@ -112,7 +111,8 @@ def check_size(size: Size, limits: PictureLimits = DEFAULT_LIMITS) -> None:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        with warnings.catch_warnings(action="ignore"):  # our own bounds are lower
+            return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise TooLarge(
             "the picture has too many pixels.", field="photo", cure="Scale it down first."
@@ -127,16 +127,30 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _decode(image: Image.Image) -> Rgb:
+    if image.mode in ("I", "F"):
+        raise UnsupportedMedia(
+            "samples of 32 bits have no known white.",
+            field="photo",
+            value=image.mode,
+            cure="Save it with 8 or 16 bits per sample.",
+        )
     try:
-        upright = ImageOps.exif_transpose(image)
-        return np.array(upright.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError, IndexError) as error:
+        with warnings.catch_warnings(action="ignore"):  # what is wrong but readable is read
+            return _rgb(ImageOps.exif_transpose(image))
+    except Exception as error:  # a hostile file can make the decoders raise anything
         raise UnsupportedMedia(
             f"the {image.format} picture is damaged or cut short.",
             field="photo",
             value=f"{image.width}x{image.height}",
             cure="Send the file again, whole.",
         ) from error
+
+
+def _rgb(image: Image.Image) -> Rgb:
+    if not image.mode.startswith("I;16"):
+        return np.array(image.convert("RGB"), dtype=np.uint8)
+    grey = (np.asarray(image) >> 8).astype(np.uint8)  # Pillow would clip instead of scale
+    return np.stack([grey] * 3, axis=-1)
 
 
 def photo_digest(photo: Rgb) -> str:
