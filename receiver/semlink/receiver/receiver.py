@@ -1,0 +1,105 @@
+"""The receiver without its service: a frame in, events out, the last with the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from semlink.core.errors import NotFound
+from semlink.core.events import Denoised, Event
+from semlink.core.frame import Propagation
+from semlink.core.phy import demodulate
+from semlink.core.settings import ReceiverSettings
+from semlink.core.transmission import Transmission
+from semlink.receiver.device import pick_device
+from semlink.receiver.networks import DiffusionNetwork, load_network
+from semlink.receiver.schemes import DECODERS
+
+REHEARSAL_PX = 64
+
+
+class Receiver:
+    """Holds the diffusion networks and runs the schemes' decoders.
+
+    Args:
+        networks: by the name under which settings ask for them.
+    """
+
+    def __init__(self, networks: Mapping[str, DiffusionNetwork]):
+        self.networks = dict(networks)
+
+    @classmethod
+    def load(
+        cls, networks: Sequence[str] = ("gesco-camvid",), device: str | None = None
+    ) -> Receiver:
+        """Loads networks by zoo name or folder.
+
+        Args:
+            networks: what to load. Settings ask for them by the same words; a folder given by
+                its absolute path goes by its last part.
+            device: as torch names it; None for the best there is.
+
+        Raises:
+            NotFound: there is no such network.
+            CorruptData: its files are damaged.
+            InvalidInput: there is no such device.
+        """
+        where = pick_device(device)
+        return cls({served_name(name): load_network(name, where) for name in networks})
+
+    def warm(self) -> None:
+        """Asks every network once, so that no picture pays for the first run."""
+        for network in self.networks.values():
+            side = -(-REHEARSAL_PX // network.multiple) * network.multiple
+            class_map = torch.zeros(1, network.classes, side, side)
+            noise = torch.zeros(1, network.net.config.image_channels, side, side)
+            t = torch.zeros(1)
+            denoise = network.denoiser(class_map, guidance=2.0)
+            denoise(noise.to(network.device), t.to(network.device))
+
+    def network(self, name: str) -> DiffusionNetwork:
+        """The network of that name.
+
+        Raises:
+            NotFound: it was not loaded.
+        """
+        if name not in self.networks:
+            raise NotFound(
+                "this receiver does not serve that network.",
+                field="network",
+                value=name,
+                cure=f"Use {', '.join(self.networks)}, or start it with the one you want.",
+            )
+        return self.networks[name]
+
+    def reconstruct(
+        self, propagation: Propagation, settings: ReceiverSettings, transmission: Transmission
+    ) -> Generator[Event, None, None]:
+        """Paints the picture behind a frame: `Denoised`, `Progress`..., `Reconstructed`.
+
+        Closing the generator stops the work within one step. Nothing happens before the first
+        event is asked for.
+
+        Raises:
+            NotFound: the settings name a network that was not loaded.
+            CorruptData: the frame is inconsistent.
+            InvalidInput: the network cannot paint this frame.
+        """
+        network = self.network(settings.network)
+        started = perf_counter()
+        received = demodulate(propagation)
+        demodulate_s = perf_counter() - started
+        decode = DECODERS[received.scheme]
+        for event in decode(received, settings, transmission, network):
+            if isinstance(event, Denoised):
+                event = replace(event, denoise_s=event.denoise_s + demodulate_s)
+            yield event
+
+
+def served_name(name: str) -> str:
+    """Under which name settings find a network: settings cannot hold absolute paths."""
+    return Path(name).name if Path(name).is_absolute() else name

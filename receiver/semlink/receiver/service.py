@@ -1,0 +1,135 @@
+"""The receiver as a gRPC service: takes a frame and answers with events, picture included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from semlink.core.errors import CorruptData, DeadlineExceeded, InvalidInput, Unavailable
+from semlink.core.event_serde import event_to_proto
+from semlink.core.events import Event
+from semlink.core.frame import Propagation
+from semlink.core.hop import reported
+from semlink.core.serde import (
+    FrameAssembler,
+    draw_from_proto,
+    receiver_settings_from_proto,
+    transmission_from_proto,
+)
+from semlink.core.serving import Service
+from semlink.protos.v1 import receiver_pb2 as pb
+from semlink.protos.v1 import receiver_pb2_grpc, types_pb2
+from semlink.receiver.engine import Engine
+from semlink.receiver.receiver import Receiver
+from semlink.receiver.settings import ReceiverServerSettings
+
+FULL_NAME = pb.DESCRIPTOR.services_by_name["Receiver"].full_name
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Requests = AsyncIterator[pb.ReconstructRequest]
+Work = Generator[Event, None, None]
+
+
+class ReceiverServicer(receiver_pb2_grpc.ReceiverServicer):
+    """Serves `Reconstruct`; all calls share one engine."""
+
+    def __init__(self, settings: ReceiverServerSettings):
+        self._settings = settings
+        self._engine = Engine(settings.queue)
+        self._receiver: Receiver | None = None
+
+    async def warm(self) -> None:
+        """Loads the networks, on the thread that will use them."""
+        self._receiver = await self._engine.call(self._warm_receiver)
+
+    def _warm_receiver(self) -> Receiver:
+        receiver = Receiver.load(self._settings.networks, self._settings.device)
+        receiver.warm()
+        return receiver
+
+    async def Reconstruct(
+        self, request_iterator: Requests, context: Context
+    ) -> AsyncGenerator[types_pb2.Event, None]:
+        """A received frame in, events out."""
+        async with reported(context):
+            with self._engine.admission():
+                work = await self._uploaded(request_iterator)
+                async with aclosing(self._engine.run(work)) as events:
+                    async for event in events:
+                        for message in await asyncio.to_thread(_messages, event):
+                            yield message
+
+    async def _uploaded(self, requests: Requests) -> Work:
+        """What a call asks for, once its frame is in."""
+        if self._receiver is None:
+            raise Unavailable(
+                "the receiver is still loading its networks.", cure="Send again in a moment."
+            )
+        try:
+            async with asyncio.timeout(self._settings.upload_timeout_s):
+                return await _work(self._receiver, aiter(requests))
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"the frame did not arrive within {self._settings.upload_timeout_s:g} s.",
+                field="frame",
+                cure="Send it without pauses.",
+            ) from error
+
+
+def receiver_service(settings: ReceiverServerSettings) -> Service:
+    """The service, to be run by `core.serving`; warm when its networks have answered once."""
+    servicer = ReceiverServicer(settings)
+
+    def add(server: grpc.aio.Server) -> None:
+        receiver_pb2_grpc.add_ReceiverServicer_to_server(servicer, server)
+
+    return Service("receiver", FULL_NAME, add, servicer.warm)
+
+
+async def _work(receiver: Receiver, requests: Requests) -> Work:
+    """Reads head, then symbols; what the head gives away is refused before the symbols come."""
+    head = _expect("head", await anext(requests, None)).head
+    transmission = transmission_from_proto(head.transmission)
+    settings = receiver_settings_from_proto(head.settings)
+    receiver.network(settings.network)
+    _check_draws(head)
+    assembler = FrameAssembler(head.frame)
+    async for request in requests:
+        assembler.add(_expect("symbols", request).symbols)
+    propagation = await asyncio.to_thread(_propagation, head, assembler)
+    return receiver.reconstruct(propagation, settings, transmission)
+
+
+def _expect(part: str, request: pb.ReconstructRequest | None) -> pb.ReconstructRequest:
+    found = request.WhichOneof("part") if request else None
+    if request is None or found != part:
+        raise InvalidInput(
+            f"the call goes on with {found or 'nothing'} where {part} belongs.",
+            field="part",
+            value=str(found),
+            cure="Send one head, then the symbols.",
+        )
+    return request
+
+
+def _check_draws(head: pb.ReconstructHead) -> None:
+    streams = [stream.name for stream in head.frame.streams]
+    if [draw.name for draw in head.draws] != streams:
+        raise CorruptData(
+            "the channel's draws are not those of the frame's streams.",
+            field="draws",
+            value=f"{len(head.draws)} for {len(streams)} streams",
+            cure="Send one draw for each stream, in the same order.",
+        )
+
+
+def _propagation(head: pb.ReconstructHead, assembler: FrameAssembler) -> Propagation:
+    return Propagation(assembler.frame(), tuple(draw_from_proto(draw) for draw in head.draws))
+
+
+def _messages(event: Event) -> list[types_pb2.Event]:
+    return list(event_to_proto(event))

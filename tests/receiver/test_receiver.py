@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
+from semlink.core.events import Denoised, Event, Progress, Reconstructed
+from semlink.core.frame import Frame, Propagation
+from semlink.core.headers import MapHeader
+from semlink.core.message import Message, SamplesPayload
+from semlink.core.phy import demodulate, modulate
+from semlink.core.pictures import Size
+from semlink.core.schemes import Scheme
+from semlink.core.settings import Denoiser, ReceiverSettings, Sampler
+from semlink.core.transmission import Transmission
+from semlink.receiver.denoising.fds import fds
+from semlink.receiver.diffusion.guidance import guided
+from semlink.receiver.diffusion.samplers import Denoise, ddim, run, spaced_timesteps
+from semlink.receiver.engine import Engine
+from semlink.receiver.networks import DiffusionNetwork
+from semlink.receiver.painting import to_rgb
+from semlink.receiver.receiver import Receiver
+from semlink.receiver.schemes import DECODERS
+
+NAME = "tiny-gesco"
+FAST = ReceiverSettings(network=NAME, steps=3)
+TRANSMISSION = Transmission("t", 0, "d" * 64)
+
+
+@pytest.fixture(scope="module")
+def receiver(tiny_gesco: Path) -> Receiver:
+    return Receiver.load((str(tiny_gesco),), "cpu")
+
+
+@pytest.fixture
+def reconstruct(receiver: Receiver, arrived: Propagation) -> Callable[..., list[Event]]:
+    def events(
+        settings: ReceiverSettings = FAST, transmission: Transmission = TRANSMISSION
+    ) -> list[Event]:
+        return list(receiver.reconstruct(arrived, settings, transmission))
+
+    return events
+
+
+def painted(events: list[Event]) -> Reconstructed:
+    assert isinstance(events[-1], Reconstructed)
+    return events[-1]
+
+
+class Spy(DiffusionNetwork):
+    """A network that keeps the maps it is conditioned on and counts its calls."""
+
+    maps: list[Tensor]
+    calls: int
+
+    def denoiser(self, class_map: Tensor, guidance: float) -> Denoise:
+        self.__dict__.setdefault("maps", []).append(class_map)
+        self.__dict__.setdefault("calls", 0)
+        denoise = super().denoiser(class_map, guidance)
+
+        def counted(x: Tensor, t: Tensor) -> Tensor:
+            self.__dict__["calls"] += 1
+            return denoise(x, t)
+
+        return counted
+
+
+@pytest.fixture
+def spy(receiver: Receiver) -> Spy:
+    network = receiver.networks[NAME]
+    return Spy(network.net, network.process, network.taxonomy)
+
+
+def test_every_scheme_has_a_decoder() -> None:
+    assert set(DECODERS) == set(Scheme)
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_events_come_in_order_and_size(
+    reconstruct: Callable[..., list[Event]], sampler: Sampler
+) -> None:
+    events = reconstruct(FAST.model_copy(update={"sampler": sampler}))
+    assert [type(event) for event in events] == [Denoised, *[Progress] * 3, Reconstructed]
+    steps = [(event.step, event.steps) for event in events if isinstance(event, Progress)]
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert painted(events).picture.shape == (70, 110, 3)
+    assert painted(events).working_picture.shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_the_same_transmission_gives_the_same_picture(
+    reconstruct: Callable[..., list[Event]], sampler: Sampler
+) -> None:
+    settings = FAST.model_copy(update={"sampler": sampler})
+    first = painted(reconstruct(settings)).picture
+    again = painted(reconstruct(settings, replace(TRANSMISSION, transmission_id="u"))).picture
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"photo_digest": "e" * 64}])
+def test_another_seed_or_photo_gives_another_picture(
+    reconstruct: Callable[..., list[Event]], change: dict[str, object]
+) -> None:
+    first = painted(reconstruct()).picture
+    other = painted(reconstruct(FAST, replace(TRANSMISSION, **change))).picture  # type: ignore[arg-type]
+    assert (first != other).mean() > 0.5
+
+
+def test_the_picture_is_what_the_sampler_alone_paints(
+    receiver: Receiver, reconstruct: Callable[..., list[Event]], arrived: Propagation
+) -> None:
+    network = receiver.networks[NAME]
+    generator = torch.Generator().manual_seed(TRANSMISSION.seed_for("diffusion"))
+    noise = torch.randn(1, 3, 64, 96, generator=generator)
+    class_map = torch.zeros(1, 12, 64, 96)
+    (payload,) = demodulate(arrived).payloads
+    class_map[0, [0, 3, 7]] = fds(torch.from_numpy(payload.samples.copy()))  # type: ignore[union-attr]
+    denoise = guided(network.net, class_map, scale=3.0)
+    picture = run(ddim(denoise, noise, spaced_timesteps(1000, 4), network.process))
+    settings = ReceiverSettings(network=NAME, steps=4, guidance=3.0, sampler=Sampler.DDIM)
+    working_picture = painted(reconstruct(settings)).working_picture
+    np.testing.assert_array_equal(working_picture, to_rgb(picture))
+
+
+def test_previews_come_when_asked_for(reconstruct: Callable[..., list[Event]]) -> None:
+    events = reconstruct(FAST.model_copy(update={"steps": 5, "preview_steps": 2}))
+    previews = [event.preview for event in events if isinstance(event, Progress)]
+    assert [preview is not None for preview in previews] == [False, True, False, True, False]
+    assert all(preview.shape == (64, 96, 3) for preview in previews if preview is not None)
+    assert not any(event.preview is not None for event in reconstruct()[1:-1])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("denoiser", Denoiser)
+def test_maps_name_present_classes_only(
+    reconstruct: Callable[..., list[Event]], denoiser: Denoiser
+) -> None:
+    denoised = reconstruct(FAST.model_copy(update={"denoiser": denoiser}))[0]
+    assert isinstance(denoised, Denoised)
+    for labels in (denoised.received_map, denoised.denoised_map):
+        assert labels.shape == (64, 96)
+        assert set(np.unique(labels)) == {0, 3, 7}
+    same = (denoised.received_map == denoised.denoised_map).all()
+    assert same == (denoiser is Denoiser.NONE)
+    assert denoised.lost == ()
+
+
+def test_absent_classes_condition_as_exact_zeros(spy: Spy, arrived: Propagation) -> None:
+    list(Receiver({NAME: spy}).reconstruct(arrived, FAST, TRANSMISSION))
+    (class_map,) = spy.maps
+    alive = [label for label in range(12) if class_map[0, label].any()]
+    assert class_map.shape == (1, 12, 64, 96)
+    assert alive == [0, 3, 7]
+
+
+def test_closing_stops_the_network(spy: Spy, arrived: Propagation) -> None:
+    settings = FAST.model_copy(update={"steps": 100})
+    events = Receiver({NAME: spy}).reconstruct(arrived, settings, TRANSMISSION)
+    for event in events:
+        if isinstance(event, Progress) and event.step == 3:
+            break
+    events.close()
+    assert spy.calls <= 4
+    assert list(events) == []
+
+
+def test_seconds_add_up(reconstruct: Callable[..., list[Event]]) -> None:
+    end = painted(reconstruct())
+    assert 0.0 < end.network_s < end.sample_s
+    assert end.finish_s > 0.0
+
+
+def test_eight_at_once_are_bit_equal_to_each_alone(
+    receiver: Receiver, reconstruct: Callable[..., list[Event]], arrived: Propagation
+) -> None:
+    sent = [Transmission("t", seed, "d" * 64) for seed in range(8)]
+
+    async def one(engine: Engine, transmission: Transmission) -> list[Event]:
+        async with aclosing(
+            engine.run(receiver.reconstruct(arrived, FAST, transmission))
+        ) as events:
+            return [event async for event in events]
+
+    async def main() -> list[list[Event]]:
+        engine = Engine(8)
+        return await asyncio.gather(*(one(engine, transmission) for transmission in sent))
+
+    for transmission, together in zip(sent, asyncio.run(main()), strict=True):
+        alone = painted(reconstruct(FAST, transmission)).picture
+        np.testing.assert_array_equal(painted(together).picture, alone)
+
+
+def test_warm_asks_every_network(spy: Spy) -> None:
+    Receiver({NAME: spy}).warm()
+    assert spy.calls == 1
+
+
+# Frames and settings that cannot be used
+
+
+def header_of(frame: Frame, **changes: object) -> Frame:
+    header = replace(MapHeader.from_bytes(frame.header), **changes)  # type: ignore[arg-type]
+    return replace(frame, header=header.to_bytes())
+
+
+def renamed(frame: Frame) -> Frame:
+    return replace(frame, streams=(replace(frame.streams[0], name="picture"),))
+
+
+def odd_size(frame: Frame) -> Frame:
+    samples = np.zeros((1, 60, 90), np.float32)
+    header = MapHeader(Size(70, 110), Size(60, 90), "camvid", 12, (0,))
+    payload = SamplesPayload("map", samples, peak=1.0)
+    return modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (lambda frame: replace(frame, header=b"\x93"), CorruptData, "header"),
+        (lambda frame: header_of(frame, present=(0, 3)), CorruptData, "announces"),
+        (lambda frame: header_of(frame, working=Size(96, 64)), CorruptData, "announces"),
+        (renamed, CorruptData, "map"),
+        (lambda frame: header_of(frame, classes=19), InvalidInput, "12 classes"),
+        (odd_size, InvalidInput, "multiples of 8"),
+    ],
+)
+def test_inconsistent_frames_are_refused(
+    receiver: Receiver,
+    arrived: Propagation,
+    spoil: Callable[[Frame], Frame],
+    error: type[SemlinkError],
+    said: str,
+) -> None:
+    spoilt = Propagation(spoil(arrived.frame), arrived.draws)
+    with pytest.raises(error, match=said) as caught:
+        next(receiver.reconstruct(spoilt, FAST, TRANSMISSION))
+    assert caught.value.cure
+
+
+def test_networks_that_are_not_served_are_not_found(
+    receiver: Receiver, arrived: Propagation, tiny_gesco: Path
+) -> None:
+    with pytest.raises(NotFound, match="Use tiny-gesco"):
+        next(receiver.reconstruct(arrived, ReceiverSettings(network="other"), TRANSMISSION))
+    with pytest.raises(NotFound, match="no-such"):
+        Receiver.load(("no-such",), "cpu")
+
+
+def test_damaged_weights_are_refused(tiny_gesco: Path, tmp_path: Path) -> None:
+    for file in ("config.json", "model.safetensors"):
+        (tmp_path / file).write_bytes((tiny_gesco / file).read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(CorruptData):
+        Receiver.load((str(tmp_path),), "cpu")
