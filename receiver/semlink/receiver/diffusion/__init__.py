@@ -1,0 +1,1 @@
+"""Diffusion: the SPADE U-Net, noise schedules, samplers and guidance."""
