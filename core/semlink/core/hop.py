@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from semlink.core.errors import (
     BY_GRPC,
     BY_NAME,
     STATUS,
+    DeadlineExceeded,
     InternalError,
     SemlinkError,
     Unavailable,
@@ -25,6 +27,8 @@ LOG = logging.getLogger(__name__)
 DETAILS_KEY = "semlink-error-bin"
 MAX_DETAILS = 4096
 MAX_PART = 768  # bytes of each of the four texts inside the details
+DRAIN_S = 5.0  # how long a refused caller may go on sending
+DRAIN_PAUSE_S = 0.2  # a pause after which it is taken to have stopped
 MAX_STATUS = 256  # characters of the status; with the details below the 8 KiB gRPC guarantees
 
 # A channel per call on a pool of its own: no back-off is inherited from earlier failures, so a
@@ -78,6 +82,11 @@ def _from_status(code: grpc.StatusCode, details: str, peer: str) -> SemlinkError
             f"{peer} cannot be reached or went away.",
             cure="Start it, wait until it is ready, and send again.",
         )
+    if kind is DeadlineExceeded:
+        return DeadlineExceeded(
+            "the picture was not ready in time.",
+            cure="Grant more time, or ask for fewer steps or a smaller size.",
+        )
     return kind(f"{peer} answered {code.name}: {details}")
 
 
@@ -97,8 +106,20 @@ async def reported(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: SemlinkError) -> None:
+    await _drain(context)
     metadata = ((DETAILS_KEY, error_details(error)),)
     await context.abort(error_status(error), str(error)[:MAX_STATUS], metadata)
+
+
+async def _drain(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Takes what the caller is still sending, within limits.
+
+    A caller whose message cannot be delivered any more sees INTERNAL instead of our status.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while await asyncio.wait_for(context.read(), DRAIN_PAUSE_S) is not grpc.aio.EOF:
+                pass
 
 
 def remaining_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
