@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from semlink.core.errors import CorruptData, TooLarge
+from semlink.core.errors import CorruptData, InvalidInput, TooLarge
 from semlink.core.events import (
     Denoised,
     Encoded,
@@ -135,7 +135,10 @@ class EventReader:
     def _picture(self, name: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         if name not in self._pngs:
             raise CorruptData("a picture of the event is missing.", field="event", value=name)
-        picture = decode_png(bytes(self._pngs[name]))
+        try:
+            picture = decode_png(bytes(self._pngs[name]))
+        except InvalidInput as error:
+            raise CorruptData("a picture is damaged.", field="event", value=name) from error
         if picture.ndim != dimensions:
             raise CorruptData("a picture is of the wrong kind.", field="event", value=name)
         return picture

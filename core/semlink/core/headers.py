@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgpack
 
@@ -65,23 +66,27 @@ class MapHeader:
         version, photo_h, photo_w, height, width, taxonomy, classes, bitmap = fields
         if version != VERSION:
             raise ValueError(f"its version is {version}, not {VERSION}")
-        if not isinstance(taxonomy, str) or not 1 <= classes <= MAX_CLASSES:
+        if not isinstance(taxonomy, str) or not _within(classes, MAX_CLASSES):
             raise ValueError("its taxonomy is out of bounds")
         photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
         working = _bounded(height, width, MAX_WORKING_PIXELS)
         return cls(photo, working, taxonomy, classes, _labels(bitmap, classes))
 
 
-def _bounded(height: int, width: int, pixels: int) -> Size:
-    if not (isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0):
-        raise ValueError("a size is not positive")
-    if height * width > pixels:
-        raise ValueError(f"a size exceeds {pixels} pixels")
+def _bounded(height: Any, width: Any, pixels: int) -> Size:
+    if not (_within(height, pixels) and _within(width, pixels) and height * width <= pixels):
+        raise ValueError(f"a size is not within 1 .. {pixels} pixels")
     return Size(height, width)
 
 
-def _labels(bitmap: bytes, classes: int) -> tuple[int, ...]:
-    mask = int.from_bytes(bitmap, "little")
-    if len(bitmap) != (classes + 7) // 8 or mask >> classes or not mask:
+def _within(value: object, largest: int) -> bool:
+    return type(value) is int and 1 <= value <= largest  # True is an int too
+
+
+def _labels(bitmap: Any, classes: int) -> tuple[int, ...]:
+    if not isinstance(bitmap, bytes) or len(bitmap) != (classes + 7) // 8:
         raise ValueError("its class list does not fit the taxonomy")
+    mask = int.from_bytes(bitmap, "little")
+    if mask >> classes or not mask:
+        raise ValueError("its class list is empty or names unknown classes")
     return tuple(label for label in range(classes) if mask >> label & 1)
