@@ -34,7 +34,7 @@ class Brightest(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> SemanticSegmenterOutput:
         self.seen = Size(*pixel_values.shape[2:])
-        return SemanticSegmenterOutput(logits=self.scale * pixel_values)  # type: ignore[arg-type]
+        return SemanticSegmenterOutput(logits=self.scale * pixel_values)
 
 
 def brightest(preprocessing: Preprocessing = PLAIN) -> Segmenter:
@@ -48,16 +48,20 @@ def stripes(height: int, width: int) -> np.ndarray:
     return photo
 
 
-def tiny_segformer(classes: int = 5) -> SegformerForSemanticSegmentation:
+def tiny_segformer() -> nn.Module:
     torch.manual_seed(0)
     config = SegformerConfig(
         depths=[1] * 4,
         hidden_sizes=[8] * 4,
         num_attention_heads=[1] * 4,
         decoder_hidden_size=8,
-        num_labels=classes,
+        id2label={index: f"class {index}" for index in range(5)},
     )
     return SegformerForSemanticSegmentation(config)
+
+
+def save(model: Any, folder: Path) -> None:
+    model.save_pretrained(folder)
 
 
 @pytest.mark.parametrize("size", [Size(12, 18), Size(24, 36), Size(6, 9), Size(48, 72)], ids=str)
@@ -116,15 +120,15 @@ def test_normalisation_is_that_of_the_config() -> None:
 
 
 def test_a_folder_of_transformers_loads_and_agrees_with_transformers(tmp_path: Path) -> None:
-    model = tiny_segformer().eval()
-    model.save_pretrained(tmp_path)
+    model = tiny_segformer().train(False)
+    save(model, tmp_path)
     config = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
     photo = np.random.default_rng(0).integers(256, size=(32, 32, 3)).astype(np.uint8)
 
     segmenter = Segmenter.load(tmp_path)
 
-    assert segmenter.classes == tuple(f"LABEL_{index}" for index in range(5))
+    assert segmenter.classes == tuple(f"class {index}" for index in range(5))
     pixels = torch.from_numpy(photo).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.inference_mode():
         expected = model(pixels).logits[0].argmax(0)  # at a quarter of the size, as it answers
@@ -133,7 +137,7 @@ def test_a_folder_of_transformers_loads_and_agrees_with_transformers(tmp_path: P
 
 
 def test_weights_in_half_precision_are_computed_in_single(tmp_path: Path) -> None:
-    tiny_segformer().half().save_pretrained(tmp_path)
+    save(tiny_segformer().half(), tmp_path)
 
     model = Segmenter.load(tmp_path).model
 
@@ -143,11 +147,9 @@ def test_weights_in_half_precision_are_computed_in_single(tmp_path: Path) -> Non
 def test_our_backbone_stands_under_transformers_heads(tmp_path: Path) -> None:
     register()
     backbone = SqueezeNetConfig(out_features=["fire4", "fire8", "fire9"])
-    config = UperNetConfig(
-        backbone_config=backbone, hidden_size=8, use_auxiliary_head=False, num_labels=3
-    )
-    model = UperNetForSemanticSegmentation(config).eval()
-    model.save_pretrained(tmp_path)
+    config = UperNetConfig(backbone_config=backbone, hidden_size=8, use_auxiliary_head=False)
+    model = UperNetForSemanticSegmentation(config).train(False)
+    save(model, tmp_path)
 
     loaded = Segmenter.load(tmp_path)
 

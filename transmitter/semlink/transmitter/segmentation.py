@@ -148,8 +148,9 @@ class Segmenter:
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    from transformers.utils import logging
+    from transformers import utils
 
+    logging: Any = utils.logging  # untyped
     enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -33,10 +33,10 @@ def random_crop(
     stretch = math.exp(_uniform(-0.15, 0.15, generator) / 2)
     rows = min(height, round(size[0] / scale * stretch))
     columns = min(width, round(size[1] / scale / stretch))
-    top = int(_uniform(0, height - rows + 1, generator))
-    left = int(_uniform(0, width - columns + 1, generator))
+    top = int(_uniform(0.0, float(height - rows + 1), generator))
+    left = int(_uniform(0.0, float(width - columns + 1), generator))
     window = (slice(top, top + rows), slice(left, left + columns))
-    flip = [-1] if _uniform(0, 1, generator) < 0.5 else []
+    flip = [-1] if _uniform(0.0, 1.0, generator) < 0.5 else []
     crop = photo[:, *window][None].float() / 255
     crop = functional.interpolate(crop, size, mode="bilinear", antialias=True)[0]
     target = functional.interpolate(labels[window][None, None], size, mode="nearest-exact")[0, 0]

@@ -15,7 +15,7 @@ import time
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -118,8 +118,8 @@ def soft_jaccard(
 
 def export(model: UperNetForSemanticSegmentation, folder: Path, short_side: int) -> None:
     """Write the folder that `Segmenter.load` and transformers read, weights in half precision."""
-    half: UperNetForSemanticSegmentation = deepcopy(model).to(torch.float16)
-    half.save_pretrained(folder)
+    half: Any = deepcopy(model)
+    half.half().save_pretrained(folder)
     preprocessor = {
         "image_processor_type": "SegformerImageProcessor",
         "size": {"shortest_edge": short_side},
@@ -136,7 +136,8 @@ class Training:
     def __init__(
         self, model: UperNetForSemanticSegmentation, data: CamVid, recipe: Recipe, out: Path
     ) -> None:
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network: Any = model  # the stubs of `to` do not know memory formats
+        self.model: nn.Module = network.to(memory_format=torch.channels_last)
         self.average = deepcopy(model).train(False)
         self.recipe, self.out, self.step, self.elapsed_s = recipe, out, 0, 0.0
         pairs = [data[index] for index in range(len(data))]
