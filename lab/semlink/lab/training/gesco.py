@@ -1,6 +1,9 @@
 """Train a SPADE U-Net to paint street scenes from noisy class maps, as GESCO's receiver does.
 
     python -m semlink.lab.training.gesco --data CAMVID --out RUN --minutes 100
+    python -m semlink.lab.training.gesco --out RUN --export zoo/semlink/zoo/weights/gesco-camvid
+
+The first command goes on where RUN/checkpoint.pt stands, if a run was killed.
 
 Grassucci et al., arXiv:2306.04321. Noise is drawn per sample and per channel, and noisy maps pass
 the published denoising block, so that training sees what the receiver will see. The test split is
@@ -20,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from semlink.core.errors import NotFound
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.ema import Ema
 from semlink.lab.training.maps import MapNoise, one_hot, received_maps
@@ -28,9 +32,13 @@ from semlink.lab.training.sheets import colourise, save_sheet, to_uint8
 from semlink.receiver.denoising.fds import fds
 from semlink.receiver.diffusion.guidance import guided
 from semlink.receiver.diffusion.samplers import Process, ddim, run, spaced_timesteps
-from semlink.receiver.diffusion.schedule import clean_from, shifted_cosine_schedule
+from semlink.receiver.diffusion.schedule import SCHEDULES, Prediction, clean_from
 from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
+from semlink.receiver.diffusion.weights import DiffusionConfig, save_diffusion
 
+CHECKPOINT = "checkpoint.pt"
+SCHEDULE = "shifted-cosine"
+PREDICTION: Prediction = "clean"  # a narrow network answers a picture sooner than noise
 CAMVID_NETWORK = UNetConfig(
     map_channels=12,
     model_channels=32,
@@ -99,7 +107,7 @@ class Trainer:
             self.net.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=0.01
         )
         self.ema = Ema(self.net, training.ema)
-        self.process = Process(schedule=shifted_cosine_schedule(), prediction="clean")
+        self.process = Process(schedule=SCHEDULES[SCHEDULE](), prediction=PREDICTION)
         self.step = 0
         self.elapsed_s = 0.0
 
@@ -207,7 +215,7 @@ def sample_sheet(trainer: Trainer, held_out: PackedPictures, path: Path) -> None
 
 def train(trainer: Trainer, out: Path, held_out: PackedPictures) -> None:
     """Run until the time is over, leaving checkpoints, a log and sample sheets in `out`."""
-    training, checkpoint = trainer.training, out / "checkpoint.pt"
+    training, checkpoint = trainer.training, out / CHECKPOINT
     trainer.resume(checkpoint)
     generator = torch.Generator().manual_seed(training.seed + trainer.step)
     batches = shuffled_batches(len(trainer.packed.photos), training.batch, generator)
@@ -231,16 +239,45 @@ def train(trainer: Trainer, out: Path, held_out: PackedPictures) -> None:
     sample_sheet(trainer, held_out, out / f"sheet-{trainer.step:06d}.png")
 
 
+def export(checkpoint: Path, folder: Path) -> None:
+    """Write the averaged weights of a run as a network that the receiver loads.
+
+    Raises:
+        NotFound: there is no checkpoint.
+    """
+    state = load_checkpoint(checkpoint)
+    if state is None:
+        raise NotFound(
+            "there is no checkpoint to export.",
+            field="out",
+            value=checkpoint,
+            cure="Train first, or name the folder of the run.",
+        )
+    config = DiffusionConfig(
+        network=CAMVID_NETWORK,
+        schedule=SCHEDULE,
+        prediction=PREDICTION,
+        taxonomy="camvid",
+        height=Training.height,
+        width=Training.width,
+    )
+    save_diffusion(folder, config, state["ema"])
+
+
 def main() -> None:
     """Command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="CamVid folder")
+    parser.add_argument("--data", type=Path, help="CamVid folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, default=Training.minutes)
     parser.add_argument("--batch", type=int, default=Training.batch)
     parser.add_argument("--lr", type=float, default=Training.lr)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--export", type=Path, help="write the network there; no training")
     options = parser.parse_args()
+    if options.export:
+        export(options.out / CHECKPOINT, options.export)
+        return
     torch.set_num_threads(options.threads)
     training = Training(minutes=options.minutes, batch=options.batch, lr=options.lr)
     packed = pack_camvid(options.data, "train", "val", height=240, width=320)

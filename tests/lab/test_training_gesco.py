@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from semlink.core.errors import NotFound
+from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
+from semlink.lab.training.ema import Ema
+from semlink.lab.training.gesco import Trainer, Training, export, shuffled_batches
+from semlink.lab.training.maps import MapNoise, one_hot, received_maps
+from semlink.lab.training.pictures import PackedPictures, random_views
+from semlink.receiver.diffusion.unet import UNetConfig
+
+TINY = UNetConfig(
+    map_channels=3,
+    model_channels=32,
+    channel_mult=(1,),
+    res_blocks=(0,),
+    attention_downsamplings=(),
+    head_channels=16,
+    learn_sigma=False,
+    spade_hidden=4,
+    map_stem=True,
+    patch=4,
+)
+TRAINING = Training(batch=4, height=16, width=24, warmup_steps=1, lr=3e-3)
+
+
+def seeded(seed: int = 0) -> Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def packed() -> PackedPictures:
+    """Pictures whose colour is the class of the pixel."""
+    labels = torch.randint(3, (6, 5, 7), generator=seeded(), dtype=torch.uint8)
+    labels = labels.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    colours = torch.tensor([[20, 30, 40], [120, 110, 100], [230, 240, 250]], dtype=torch.uint8)
+    return PackedPictures(colours[labels.int()].permute(0, 3, 1, 2), labels)
+
+
+def some_maps(batch: int) -> Tensor:
+    labels = torch.randint(2, (batch, 64, 64), generator=seeded())
+    return one_hot(labels, 3)
+
+
+def test_absent_classes_are_exactly_zero() -> None:
+    assert not received_maps(some_maps(16), MapNoise(), seeded())[:, 2].any()
+
+
+def test_noise_differs_between_channels() -> None:
+    noise = MapNoise(sigmas=(0.5,), clean_share=0.0, blind_share=0.0)
+    clean = torch.ones(1, 2, 64, 64)
+    first, second = received_maps(clean, noise, seeded())[0]
+    correlation = torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1]
+    assert abs(correlation.item()) < 0.3  # borders are darker in both
+
+
+def test_shares_of_clean_and_blind_maps() -> None:
+    clean = some_maps(400)[:, :, :4, :4]
+    maps = received_maps(clean, MapNoise(clean_share=0.3, blind_share=0.1), seeded())
+    untouched = (maps == clean).flatten(1).all(1).float().mean()
+    blind = (~maps.flatten(1).any(1)).float().mean()
+    assert untouched.item() == pytest.approx(0.3, abs=0.07)
+    assert blind.item() == pytest.approx(0.1, abs=0.05)
+
+
+def test_views_keep_photo_and_labels_together(packed: PackedPictures) -> None:
+    photos, labels = random_views(packed, torch.arange(6), 20, 28, seeded())
+    inside = (labels[..., 1:] == labels[..., :-1])[..., :-1] & (
+        labels[..., 2:] == labels[..., 1:-1]
+    )
+    bright = photos.mean(1)[..., 1:-1][inside]
+    label = labels[..., 1:-1][inside]
+    means = [bright[label == c].mean().item() for c in range(3)]
+    assert means[0] < -0.4 < means[1] < 0.3 < means[2]
+
+
+def test_batches_show_every_picture_once_before_any_again() -> None:
+    batches = shuffled_batches(5, 2, seeded())
+    seen = torch.cat([next(batches) for _ in range(5)])
+    assert sorted(seen[:5].tolist()) == sorted(seen[5:].tolist()) == list(range(5))
+
+
+def test_learning_rate_rises_then_follows_the_clock_to_zero() -> None:
+    training = Training(minutes=10.0, lr=1.0, warmup_steps=100)
+    assert training.learning_rate(49, 0.0) == pytest.approx(0.5)
+    assert training.learning_rate(1000, 300.0) == pytest.approx(0.5)
+    assert training.learning_rate(1000, 600.0) == pytest.approx(0.0)
+
+
+def test_training_learns(packed: PackedPictures) -> None:
+    trainer = Trainer(TINY, TRAINING, packed)
+    generator = seeded()
+    batches = shuffled_batches(6, 4, generator)
+    losses = [trainer.update(next(batches), generator) for _ in range(25)]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_a_resumed_run_goes_on_as_if_never_stopped(packed: PackedPictures, tmp_path: Path) -> None:
+    whole, half = Trainer(TINY, TRAINING, packed), Trainer(TINY, TRAINING, packed)
+    indices = torch.arange(4)
+    for trainer in (whole, half):
+        trainer.update(indices, seeded(1))
+    half.save(tmp_path / "checkpoint.pt")
+    resumed = Trainer(TINY, replace(TRAINING, seed=5), packed)
+    resumed.resume(tmp_path / "checkpoint.pt")
+    assert whole.update(indices, seeded(2)) == resumed.update(indices, seeded(2))
+    for name, value in whole.ema.weights.items():
+        assert torch.equal(value, resumed.ema.weights[name]), name
+
+
+def test_a_save_that_breaks_off_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"step": 1})
+    with pytest.raises((AttributeError, TypeError, RuntimeError)):
+        save_checkpoint(path, {"step": lambda: 2})
+    assert load_checkpoint(path) == {"step": 1}
+
+
+def test_average_forgets_the_start_of_a_short_run() -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(net.weight, 100.0)
+    ema = Ema(net, 0.999)
+    torch.nn.init.ones_(net.weight)
+    for step in range(1, 101):
+        ema.update(net, step)
+    assert ema.weights["weight"].item() == pytest.approx(1.0, abs=0.1)
+
+
+def test_export_without_a_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="checkpoint"):
+        export(tmp_path / "checkpoint.pt", tmp_path / "zoo")
