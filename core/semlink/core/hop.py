@@ -27,9 +27,9 @@ LOG = logging.getLogger(__name__)
 DETAILS_KEY = "semlink-error-bin"
 MAX_DETAILS = 4096
 MAX_PART = 768  # bytes of each of the four texts inside the details
+MAX_STATUS = 768  # bytes of the status; with the details below the 8 KiB gRPC guarantees
 DRAIN_S = 5.0  # how long a refused caller may go on sending
 DRAIN_PAUSE_S = 0.2  # a pause after which it is taken to have stopped
-MAX_STATUS = 256  # characters of the status; with the details below the 8 KiB gRPC guarantees
 
 # A channel per call on a pool of its own: no back-off is inherited from earlier failures, so a
 # service that has come back is found at once.
@@ -51,11 +51,11 @@ def error_status(error: SemlinkError) -> grpc.StatusCode:
 def error_details(error: SemlinkError) -> bytes:
     """What `error_from_rpc` needs to raise the same error at the other end."""
     parts = (error.message, error.field, error.value, error.cure)
-    return bytes(msgpack.packb([type(error).__name__, *map(_shortened, parts)]))
+    return bytes(msgpack.packb([type(error).__name__, *(_shortened(part, MAX_PART) for part in parts)]))
 
 
-def _shortened(text: str) -> str:
-    return text.encode(errors="replace")[:MAX_PART].decode(errors="ignore")
+def _shortened(text: str, size: int) -> str:
+    return text.encode(errors="replace")[:size].decode(errors="ignore")
 
 
 def error_from_rpc(error: grpc.RpcError | grpc.aio.AioRpcError, peer: str) -> SemlinkError:
@@ -108,7 +108,7 @@ async def reported(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: SemlinkError) -> None:
     await _drain(context)
     metadata = ((DETAILS_KEY, error_details(error)),)
-    await context.abort(error_status(error), str(error)[:MAX_STATUS], metadata)
+    await context.abort(error_status(error), _shortened(str(error), MAX_STATUS), metadata)
 
 
 async def _drain(context: grpc.aio.ServicerContext[Any, Any]) -> None:
@@ -122,7 +122,7 @@ async def _drain(context: grpc.aio.ServicerContext[Any, Any]) -> None:
                 pass
 
 
-def remaining_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
+def remaining_s(context: Any) -> float | None:  # gRPC's own is no aio.ServicerContext
     """Seconds until the caller's deadline, to be passed on to the next hop."""
     remaining: float | None = context.time_remaining()
     return remaining
