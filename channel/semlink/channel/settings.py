@@ -22,7 +22,7 @@ class ChannelServerSettings(BaseSettings):
         default=16,
         ge=1,
         le=1024,
-        description="Transmissions in flight, those that wait at the receiver included; 1 .. 1024.",
+        description="Transmissions in flight, waiting at the receiver included, 1 .. 1024.",
     )
     upload_timeout_s: float = Field(
         default=60.0,
