@@ -305,7 +305,7 @@ def test_before_it_is_ready_it_is_unavailable(
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEMLINK_RECEIVER_NETWORKS", '["one", "two"]')
+    monkeypatch.setenv("SEMLINK_RECEIVER_NETWORKS", "one,two")
     monkeypatch.setenv("SEMLINK_RECEIVER_QUEUE", "3")
     settings = ReceiverServerSettings()
     assert (settings.networks, settings.queue) == (("one", "two"), 3)

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: Any) -> Any:
+    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
 class ReceiverServerSettings(BaseSettings):
-    """Read from SEMLINK_RECEIVER_HOST and so on; lists are JSON, as in '["gesco-camvid"]'.
-
-    Attributes:
-        host: address to bind.
-        port: 0 for any free one.
-        networks: zoo names or folders; nothing else is ever loaded.
-        device: as torch names it; None for the best there is.
-        queue: transmissions in flight before callers are told that the receiver is busy.
-        upload_timeout_s: how long a caller may take to hand over its frame.
-    """
+    """Read from SEMLINK_RECEIVER_HOST and so on."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_RECEIVER_", frozen=True)
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=50053, ge=0, le=65535)
-    networks: tuple[str, ...] = Field(default=("gesco-camvid",), min_length=1)
-    device: str | None = None
-    queue: int = Field(default=16, ge=1, le=1024)
-    upload_timeout_s: float = Field(default=60.0, gt=0.0, le=3600.0)
+    host: str = Field(default="127.0.0.1", description="Address to bind.")
+    port: int = Field(default=50053, ge=0, le=65535, description="Port, or 0 for any free one.")
+    networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=("gesco-camvid",),
+        min_length=1,
+        description="Networks to serve: zoo names or folders, with commas between them.",
+    )
+    device: str | None = Field(
+        default=None, description="Device as torch names it; the best there is where not set."
+    )
+    queue: int = Field(
+        default=16,
+        ge=1,
+        le=1024,
+        description="Transmissions in flight, uploads included, 1 .. 1024.",
+    )
+    upload_timeout_s: float = Field(
+        default=60.0,
+        gt=0.0,
+        le=3600.0,
+        description="Seconds that a caller may take to hand over its frame, up to 3600.",
+    )
