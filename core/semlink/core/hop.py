@@ -51,9 +51,8 @@ def error_status(error: SemlinkError) -> grpc.StatusCode:
 def error_details(error: SemlinkError) -> bytes:
     """What `error_from_rpc` needs to raise the same error at the other end."""
     parts = (error.message, error.field, error.value, error.cure)
-    return bytes(
-        msgpack.packb([type(error).__name__, *(_shortened(part, MAX_PART) for part in parts)])
-    )
+    fields = [type(error).__name__, *(_shortened(part, MAX_PART) for part in parts)]
+    return bytes(msgpack.packb(fields))
 
 
 def _shortened(text: str, size: int) -> str:
