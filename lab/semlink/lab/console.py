@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -67,7 +67,7 @@ class StageBars:
             for stage, total in zip(STAGES, totals, strict=True)
         ]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> StageBars:
         self._bars.start()
         self._bars.start_task(self._tasks[0])
         return self

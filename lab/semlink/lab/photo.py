@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.pictures import (
@@ -18,7 +19,7 @@ from semlink.core.pictures import (
     too_many_bytes,
 )
 
-PhotoSource = str | Path | bytes | Rgb
+PhotoSource = str | Path | bytes | Shaped[np.ndarray, "..."]
 
 
 class Photo:
@@ -74,7 +75,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _checked(pixels: Rgb) -> Rgb:
+def _checked(pixels: Shaped[np.ndarray, "..."]) -> Rgb:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise InvalidInput(
             "the array is not an RGB picture.",

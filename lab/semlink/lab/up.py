@@ -16,12 +16,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
 
 from rich.console import Console
 from rich.text import Text
 
-from semlink.core.errors import STATUS, InternalError
+from semlink.core.errors import STATUS, InternalError, InvalidInput
 from semlink.core.healthcheck import health_of
 
 STOP_S = 20.0  # a service drains for ten
@@ -51,13 +50,15 @@ class Addresses:
     receiver_port: int
 
     @classmethod
-    def free(cls, host: str, **ports: int) -> Self:
-        """Addresses in which every port 0 is replaced by one that is free now."""
-        with ExitStack() as stack:
+    def free(cls, host: str, **ports: int) -> Addresses:
+        """Addresses in which every port 0 is replaced by one that is free now.
+
+        Raises:
+            InvalidInput: the host is none of this machine's.
+        """
+        with ExitStack() as probes:
             for name in [name for name, port in ports.items() if port == 0]:
-                probe = stack.enter_context(socket.socket())
-                probe.bind((host, 0))
-                ports[name] = probe.getsockname()[1]
+                ports[name] = probes.enter_context(_bound(host)).getsockname()[1]
         return cls(host, **ports)
 
     def grpc(self) -> dict[str, str]:
@@ -89,6 +90,18 @@ def run(addresses: Addresses, device: str | None) -> int:
         device: of the transmitter and the receiver; None for the best there is.
     """
     return asyncio.run(_run(addresses, device))
+
+
+def _bound(host: str) -> socket.socket:
+    try:
+        return socket.create_server((host, 0))
+    except OSError as error:
+        raise InvalidInput(
+            f"nothing can listen there: {error.strerror}.",
+            field="host",
+            value=host,
+            cure="Use 127.0.0.1, or 0.0.0.0 for all of this machine's addresses.",
+        ) from error
 
 
 async def _run(addresses: Addresses, device: str | None) -> int:
