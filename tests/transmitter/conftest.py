@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ def segmenter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         id2label=dict(enumerate(CAMVID.classes)),
     )
     SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    preprocessing = {"do_resize": True, "size": {"shortest_edge": 64}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
     return folder
 
 
@@ -140,12 +143,12 @@ def rest(segmenter_folder: Path) -> Start:
     @asynccontextmanager
     async def start(*, hold: bool = False, **changes: Any) -> AsyncIterator[Running]:
         hop = NextHop(hold)
-        async with running_server(hop.service, drain_s=0) as channel:
+        async with running_server(hop.service, drain_s=0.0) as channel:
             known = {"channel_address": channel.address, "segmenters": (str(segmenter_folder),)}
             front = Front(TransmitterServerSettings(**(known | changes)))
             await front.warm()
             async with (
-                open_rest(front, host="127.0.0.1", port=0, drain_s=1) as url,
+                open_rest(front, host="127.0.0.1", port=0, drain_s=1.0) as url,
                 httpx.AsyncClient(base_url=url, timeout=20) as client,
             ):
                 yield Running(front, hop, client, url)
