@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -147,6 +148,7 @@ async def serve_until_stopped(
         await asyncio.wait({server.ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if server.ready.done():
             await server.ready
+            gc.freeze()  # networks stay to the end; looking through them would delay the exit
             say(f"{service.name} ready")
         await stopped
 
