@@ -92,8 +92,10 @@ def test_json_is_one_object_and_nothing_else(
     link_address: str, photo_file: Path, tmp_path: Path
 ) -> None:
     run = semlink(
-        *("send", photo_file, "--psnr-db", "inf", "--seed", "4", "--json", *TINY),
-        *("--link", link_address),
+        "send",
+        photo_file,
+        *("--psnr-db", "inf", "--seed", "4", "--json", "--link", link_address),
+        *TINY,
         cwd=tmp_path,
     )
 
@@ -115,11 +117,14 @@ def test_json_is_one_object_and_nothing_else(
 def test_send_in_this_process_is_the_same_picture(
     link_address: str, photo_file: Path, tiny_segmenter: Path, tiny_gesco: Path, tmp_path: Path
 ) -> None:
-    own = ["--segmenter", tiny_segmenter, "--network", tiny_gesco, "--size", "64", "--steps", "2"]
+    own = [f"--segmenter={tiny_segmenter}", f"--network={tiny_gesco}", *TINY[4:]]
 
     here = semlink(
-        *("send", photo_file, "-o", tmp_path / "here.png", *own, "--device", "cpu"),
-        *("--capture", tmp_path / "air.slnk"),
+        "send",
+        photo_file,
+        *(f"--output={tmp_path / 'here.png'}", f"--capture={tmp_path / 'air.slnk'}"),
+        *("--device", "cpu"),
+        *own,
     )
     there = semlink(
         "send", photo_file, "-o", tmp_path / "there.png", *TINY, "--link", link_address

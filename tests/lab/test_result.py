@@ -8,9 +8,10 @@ import pytest
 from jaxtyping import Shaped
 
 from semlink.core.errors import InternalError, InvalidInput, NotFound, TooLarge
+from semlink.core.events import Event
 from semlink.core.pictures import Rgb, decode_png, encode_png
 from semlink.core.settings import TransmissionSettings
-from semlink.lab.photo import Photo
+from semlink.lab.photo import Photo, PhotoSource
 from semlink.lab.result import Result, result_from_events
 
 
@@ -40,7 +41,7 @@ def test_a_transmission_that_lacks_an_event_is_no_result(
     make_result: Callable[..., Result], photo: Rgb
 ) -> None:
     whole = make_result()
-    events = [whole.encoded, whole.propagated, whole.reconstructed]
+    events: list[Event] = [whole.encoded, whole.propagated, whole.reconstructed]
 
     with pytest.raises(InternalError, match="Denoised"):
         result_from_events(Photo(photo), TransmissionSettings(), events, 1.0)
@@ -50,7 +51,7 @@ def test_a_transmission_that_lacks_an_event_is_no_result(
 def test_every_source_gives_the_same_pixels_and_a_file(
     kind: str, photo: Rgb, photo_file: Path
 ) -> None:
-    sources = {
+    sources: dict[str, PhotoSource] = {
         "path": photo_file,
         "text": str(photo_file),
         "bytes": photo_file.read_bytes(),
