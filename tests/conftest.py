@@ -19,7 +19,7 @@ from semlink.core.message import Message, SamplesPayload
 from semlink.core.phy import modulate
 from semlink.core.pictures import Size
 from semlink.core.schemes import Scheme
-from semlink.core.serving import running_server
+from semlink.core.serving import RunningServer, running_server
 
 # A first call may import torch; how long one example takes says nothing.
 hypothesis.settings.register_profile("semlink", deadline=None)
@@ -110,22 +110,34 @@ def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def link_address(tiny_segmenter: Path, tiny_gesco: Path) -> Iterator[str]:
-    """HOST:PORT of the transmitter of a whole link: three services on free ports, in a thread."""
-    address: Future[str] = Future()
+def link_front(tiny_segmenter: Path, tiny_gesco: Path) -> Iterator[RunningServer]:
+    """The transmitter of a whole link: three services on free ports, in a thread."""
+    server: Future[RunningServer] = Future()
     stop = threading.Event()
-    services = _services(str(tiny_segmenter), str(tiny_gesco), address, stop)
+    services = _services(str(tiny_segmenter), str(tiny_gesco), server, stop)
     thread = threading.Thread(target=asyncio.run, args=(services,))
     thread.start()
     try:
-        yield address.result(timeout=300)
+        yield server.result(timeout=300)
     finally:
         stop.set()
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def link_address(link_front: RunningServer) -> str:
+    """HOST:PORT of the gRPC service of the whole link's transmitter."""
+    return link_front.address
+
+
+@pytest.fixture(scope="session")
+def link_url(link_front: RunningServer) -> str:
+    """http://HOST:PORT of its REST interface."""
+    return link_front.doors[0]
+
+
 async def _services(
-    segmenter: str, network: str, address: Future[str], stop: threading.Event
+    segmenter: str, network: str, server: Future[RunningServer], stop: threading.Event
 ) -> None:
     from semlink.channel.service import channel_service
     from semlink.channel.settings import ChannelServerSettings
@@ -145,11 +157,11 @@ async def _services(
             )
             front = await stack.enter_async_context(running_server(transmitter_service(sending)))
             await asyncio.gather(receiver.ready, channel.ready, front.ready)
-            address.set_result(front.address)
+            server.set_result(front)
             await asyncio.to_thread(stop.wait)
     except BaseException as error:
-        if not address.done():
-            address.set_exception(error)
+        if not server.done():
+            server.set_exception(error)
         raise
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,9 +12,7 @@ import grpc
 import httpx
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import Event, Propagated, Reconstructed
@@ -24,30 +21,11 @@ from semlink.core.headers import MapHeader
 from semlink.core.pictures import Rgb
 from semlink.core.serde import FrameAssembler
 from semlink.core.serving import Service, running_server
-from semlink.core.taxonomy import CAMVID
 from semlink.protos.v1 import channel_pb2, channel_pb2_grpc
 from semlink.protos.v1 import types_pb2 as pb
 from semlink.transmitter.front import Front
 from semlink.transmitter.rest import open_rest
 from semlink.transmitter.settings import TransmitterServerSettings
-
-
-@pytest.fixture(scope="session")
-def segmenter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random segmenter of CamVid's classes, as transformers saves one."""
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    torch.manual_seed(0)
-    config = SegformerConfig(
-        depths=[1] * 4,
-        hidden_sizes=[8] * 4,
-        num_attention_heads=[1] * 4,
-        decoder_hidden_size=8,
-        id2label=dict(enumerate(CAMVID.classes)),
-    )
-    SegformerForSemanticSegmentation(config).save_pretrained(folder)
-    preprocessing = {"do_resize": True, "size": {"shortest_edge": 64}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +107,7 @@ class Running:
 
     async def post(self, content: bytes, **fields: Any) -> httpx.Response:
         files = {"photo": ("photo", content)}
-        data = {"segmenter": "tiny", "size": "64"} | fields
+        data = {"segmenter": "tiny-segmenter", "size": "64"} | fields
         return await self.client.post("/v1/reconstructions", files=files, data=data)
 
 
@@ -137,14 +115,14 @@ Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
-def rest(segmenter_folder: Path) -> Start:
+def rest(tiny_segmenter: Path) -> Start:
     """Starts REST with the given server settings; `hold` is the next hop's."""
 
     @asynccontextmanager
     async def start(*, hold: bool = False, **changes: Any) -> AsyncIterator[Running]:
         hop = NextHop(hold)
         async with running_server(hop.service, drain_s=0.0) as channel:
-            known = {"channel_address": channel.address, "segmenters": (str(segmenter_folder),)}
+            known = {"channel_address": channel.address, "segmenters": (str(tiny_segmenter),)}
             front = Front(TransmitterServerSettings(**(known | changes)))
             await front.warm()
             async with (

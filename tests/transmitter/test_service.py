@@ -26,7 +26,7 @@ from semlink.protos.v1.transmitter_pb2_grpc import TransmitterStub
 from semlink.transmitter.service import transmitter_service
 from semlink.transmitter.settings import TransmitterServerSettings
 
-SETTINGS = TransmissionSettings(segmenter="tiny", size=64)
+SETTINGS = TransmissionSettings(segmenter="tiny-segmenter", size=64)
 
 
 def requests(
@@ -48,7 +48,7 @@ async def send(
 
 
 @pytest.fixture
-def served(rest: Any, segmenter_folder: Path) -> Callable[..., Any]:
+def served(rest: Any, tiny_segmenter: Path) -> Callable[..., Any]:
     """The whole service in front of the recording next hop of `rest`."""
 
     @asynccontextmanager
@@ -56,7 +56,7 @@ def served(rest: Any, segmenter_folder: Path) -> Callable[..., Any]:
         async with rest(hold=hold) as running:
             known = {
                 "channel_address": running.front.settings.channel_address,
-                "segmenters": (str(segmenter_folder),),
+                "segmenters": (str(tiny_segmenter),),
                 "rest_port": 0,
             }
             service = transmitter_service(TransmitterServerSettings(**(known | changes)))
@@ -88,7 +88,7 @@ def test_both_doors_lead_to_the_same_frame(served: Any, jpeg: bytes) -> None:
             await client.post(
                 f"{server.doors[0]}/v1/reconstructions",
                 files={"photo": jpeg},
-                data={"segmenter": "tiny", "size": "64"},
+                data={"segmenter": "tiny-segmenter", "size": "64"},
             )
             by_grpc, by_rest = hop.heads
             assert by_grpc.transmission.transmission_id != by_rest.transmission.transmission_id
@@ -145,7 +145,7 @@ def test_a_call_without_a_deadline_gets_the_service_s_own(served: Any, jpeg: byt
     asyncio.run(scenario())
 
 
-def test_a_taken_rest_port_is_an_error_that_names_it(segmenter_folder: Path) -> None:
+def test_a_taken_rest_port_is_an_error_that_names_it(tiny_segmenter: Path) -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
@@ -168,12 +168,12 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         from_environment(TransmitterServerSettings)
 
 
-def test_the_program_says_where_it_listens_and_ends_on_a_signal(segmenter_folder: Path) -> None:
+def test_the_program_says_where_it_listens_and_ends_on_a_signal(tiny_segmenter: Path) -> None:
     own = {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "SEMLINK_TRANSMITTER_PORT": "0",
         "SEMLINK_TRANSMITTER_REST_PORT": "0",
-        "SEMLINK_TRANSMITTER_SEGMENTERS": str(segmenter_folder),
+        "SEMLINK_TRANSMITTER_SEGMENTERS": str(tiny_segmenter),
     }
     with subprocess.Popen(
         [sys.executable, "-m", "semlink.transmitter"],

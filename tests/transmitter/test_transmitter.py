@@ -23,7 +23,7 @@ from semlink.transmitter.transmitter import Transmitter, served_name, taxonomy_o
 MAPS = arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 11)
 )
-SETTINGS = TransmissionSettings(segmenter="tiny", size=64)
+SETTINGS = TransmissionSettings(segmenter="tiny-segmenter", size=64)
 
 
 def scene_of(labels: LabelMap) -> Scene:
@@ -54,8 +54,8 @@ def test_gesco_sends_the_indicators_of_the_present_classes(labels: LabelMap) -> 
 
 
 @pytest.fixture(scope="module")
-def transmitter(segmenter_folder: Path) -> Transmitter:
-    return Transmitter.load((str(segmenter_folder),), device="cpu")
+def transmitter(tiny_segmenter: Path) -> Transmitter:
+    return Transmitter.load((str(tiny_segmenter),), device="cpu")
 
 
 def test_the_frame_carries_the_map_that_the_event_shows(
@@ -92,7 +92,7 @@ def test_the_same_photo_gives_the_same_frame(transmitter: Transmitter, photo: Rg
 
 
 def test_only_loaded_networks_are_served(transmitter: Transmitter, photo: Rgb) -> None:
-    with pytest.raises(NotFound, match="Use tiny"):
+    with pytest.raises(NotFound, match="Use tiny-segmenter"):
         transmitter.encode(photo, TransmissionSettings(segmenter="another"))
 
 
@@ -101,8 +101,8 @@ def test_what_cannot_be_found_cannot_be_loaded() -> None:
         Transmitter.load(("no-such-network",))
 
 
-def test_an_absolute_folder_goes_by_its_last_part(segmenter_folder: Path) -> None:
-    assert served_name(str(segmenter_folder)) == "tiny"
+def test_an_absolute_folder_goes_by_its_last_part(tiny_segmenter: Path) -> None:
+    assert served_name(str(tiny_segmenter)) == "tiny-segmenter"
     assert served_name("models/tiny") == "models/tiny"
     assert served_name("owner/name") == "owner/name"
 

@@ -14,7 +14,7 @@ from semlink.core.events import Encoded, PayloadAccount
 from semlink.core.frame import Frame, Stream
 from semlink.core.message import BitsPayload, Payload
 from semlink.core.phy import modulate
-from semlink.core.pictures import Rgb, Size, working_size
+from semlink.core.pictures import Rgb, Size, resize, working_size
 from semlink.core.settings import MULTIPLE, PhotoSettings, TransmissionSettings
 from semlink.core.taxonomy import TAXONOMIES
 from semlink.transmitter.schemes import ENCODERS
@@ -82,7 +82,10 @@ class Transmitter:
     def _segment(self, photo: Rgb, settings: PhotoSettings) -> Scene:
         segmenter = self._segmenter(settings.segmenter)
         size = Size(*photo.shape[:2])
-        labels = segmenter.label_map(photo, working_size(size, settings.size, MULTIPLE))
+        working = working_size(size, settings.size, MULTIPLE)
+        # A network that takes a picture as it is may have no answer to one of few pixels.
+        picture = photo if size.pixels >= working.pixels else resize(photo, working)
+        labels = segmenter.label_map(picture, working)
         return Scene(size, labels, *taxonomy_of(settings.segmenter, segmenter.classes))
 
     def _segmenter(self, name: str) -> Segmenter:
