@@ -40,7 +40,7 @@ REPLY_HEADERS = {
 
 def create_app(front: Front) -> FastAPI:
     """The application, in front of the given front."""
-    app = FastAPI(title="Semlink", version="1", summary="A link.", description=DESCRIPTION)
+    app = FastAPI(title="Semlink", version="1", description=DESCRIPTION)
     app.state.front = front
     app.include_router(router)
     app.add_middleware(UploadGuard, front=front)
