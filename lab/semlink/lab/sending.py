@@ -178,7 +178,7 @@ def _lines(result: Result) -> list[tuple[str, str]]:
     ]
     for draw in result.propagated.draws:
         text = f"PSNR {draw.measured_psnr_db:.2f} dB, SNR {draw.measured_snr_db:.2f} dB, measured"
-        lines.append((draw.name, text))
+        lines.append((f"received {draw.name}", text))
     received, denoised = result.received_accuracy, result.denoised_accuracy
     lines.append(("map", f"{received:.1%} right as received, {denoised:.1%} denoised"))
     lines.append(("time", f"{result.total_s:.2f} s"))
