@@ -9,10 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from semlink.core.noise import GESCO_TABLE
 from semlink.receiver.denoising.fds import fds
 
-PUBLISHED_SIGMAS = (0.9, 0.6, 0.36, 0.22, 0.13, 0.08, 0.05)
-"""Noise per nominal PSNR of 1, 5, 10, 15, 20, 25, 30 dB in GESCO's code."""
+PUBLISHED_SIGMAS = tuple(sigma for sigma in GESCO_TABLE.values() if sigma)
 
 
 @dataclass(frozen=True, kw_only=True)
