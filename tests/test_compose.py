@@ -15,7 +15,6 @@ from pydantic_settings import BaseSettings
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-GPU: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PORT = 50051  # of every container
@@ -46,7 +45,7 @@ def container_settings(part: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_services_are_the_parts_of_the_link() -> None:
-    assert set(SERVICES) == set(PARTS)
+    assert set(SERVICES) == {*PARTS, "receiver-gpu"}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -83,7 +82,9 @@ def test_each_part_knows_its_next_hop_and_waits_for_it(
 ) -> None:
     field, hop = NEXT_HOP[part]
     assert getattr(container_settings(part, monkeypatch), field) == f"{hop}:{PORT}"
-    assert SERVICES[part]["depends_on"] == {hop: {"condition": "service_healthy"}}
+    waits_for = SERVICES[part]["depends_on"]
+    assert hop in waits_for
+    assert {need["condition"] for need in waits_for.values()} == {"service_healthy"}
 
 
 def test_only_the_transmitter_is_published_and_on_loopback(
@@ -108,9 +109,13 @@ def test_containers_are_confined(part: str) -> None:
     assert re.search(r"^USER semlink$", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_gpu_file_changes_a_service_that_exists() -> None:
-    assert set(GPU["services"]) == {"receiver"}
-    (device,) = GPU["services"]["receiver"]["deploy"]["resources"]["reservations"]["devices"]
+def test_profiles_choose_one_receiver() -> None:
+    on_cpu, on_gpu = SERVICES["receiver"], SERVICES["receiver-gpu"]
+    assert (on_cpu["profiles"], on_gpu["profiles"]) == (["cpu"], ["gpu"])
+    assert "COMPOSE_PROFILES=cpu" in (ROOT / ".env").read_text().splitlines()
+    assert on_gpu["networks"]["default"]["aliases"] == ["receiver"]
+    assert on_gpu["environment"] == {"SEMLINK_RECEIVER_DEVICE": "cuda"}
+    (device,) = on_gpu["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
     assert "device" in settings_class("receiver").model_fields
 
