@@ -8,12 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from semlink.core.errors import NotFound
+from semlink.lab.training import gesco
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.ema import Ema
-from semlink.lab.training.gesco import Trainer, Training, export, shuffled_batches
+from semlink.lab.training.gesco import Trainer, Training, export, shuffled_batches, train
 from semlink.lab.training.maps import MapNoise, one_hot, received_maps
 from semlink.lab.training.pictures import PackedPictures, random_views
 from semlink.receiver.diffusion.unet import UNetConfig
+from semlink.receiver.diffusion.weights import load_diffusion
 
 TINY = UNetConfig(
     map_channels=3,
@@ -106,12 +108,53 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(packed: PackedPictures, tmp_p
     indices = torch.arange(4)
     for trainer in (whole, half):
         trainer.update(indices, seeded(1))
-    half.save(tmp_path / "checkpoint.pt")
+    half.save(tmp_path)
     resumed = Trainer(TINY, replace(TRAINING, seed=5), packed)
-    resumed.resume(tmp_path / "checkpoint.pt")
+    resumed.resume(tmp_path)
     assert whole.update(indices, seeded(2)) == resumed.update(indices, seeded(2))
     for name, value in whole.ema.weights.items():
         assert torch.equal(value, resumed.ema.weights[name]), name
+
+
+def test_a_run_writes_a_network_and_a_sheet_and_goes_on(
+    packed: PackedPictures, tmp_path: Path
+) -> None:
+    held_out = PackedPictures(packed.photos[:2, :, :16, :24], packed.labels[:2, :16, :24])
+    first = Trainer(TINY, replace(TRAINING, minutes=1e-6), packed)
+    train(first, tmp_path, held_out)
+    minutes = first.elapsed_s / 60 + 0.005
+    trainer = Trainer(TINY, replace(TRAINING, minutes=minutes), packed)
+    train(trainer, tmp_path, held_out)
+    assert trainer.step > first.step == 1
+    assert (tmp_path / "sheet-000001.png").exists()
+    assert (tmp_path / f"sheet-{trainer.step:06d}.png").exists()
+    net, config = load_diffusion(tmp_path / "model", torch.device("cpu"), torch.float32)
+    assert config.network == TINY
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, trainer.ema.weights[name], rtol=1e-2, atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path: Path) -> None:
+    trainer = Trainer(TINY, TRAINING, packed)
+    with torch.no_grad():
+        trainer.net.out[2].bias.fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match=r"step 25: the loss is nan"):
+        train(trainer, tmp_path, packed)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_half_precision_hardly_changes_the_loss(
+    packed: PackedPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(TINY, TRAINING, packed)
+    for seed in range(3):  # the last layer starts at zero, in any precision
+        trainer.update(torch.arange(4), seeded(seed))
+    full = trainer.loss(torch.arange(4), seeded(9))
+    monkeypatch.setattr(gesco, "mixed_precision", lambda _: torch.autocast("cpu", torch.bfloat16))
+    half = trainer.loss(torch.arange(4), seeded(9))
+    assert half.dtype == torch.float32
+    assert half.item() != full.item()
+    assert half.item() == pytest.approx(full.item(), rel=0.02)
 
 
 def test_a_save_that_breaks_off_leaves_the_old_checkpoint(tmp_path: Path) -> None:
@@ -120,6 +163,17 @@ def test_a_save_that_breaks_off_leaves_the_old_checkpoint(tmp_path: Path) -> Non
     with pytest.raises((AttributeError, TypeError, RuntimeError)):
         save_checkpoint(path, {"step": lambda: 2})
     assert load_checkpoint(path) == {"step": 1}
+
+
+def test_the_average_is_the_textbook_one() -> None:
+    net = torch.nn.Linear(2, 1)
+    ema, expected = Ema(net, 0.5), net.weight.detach().clone()
+    torch.nn.init.ones_(net.weight)
+    for step in (1, 50):
+        ema.update(net, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * net.weight.detach()
+    torch.testing.assert_close(ema.weights["weight"], expected)
 
 
 def test_average_forgets_the_start_of_a_short_run() -> None:
@@ -134,4 +188,4 @@ def test_average_forgets_the_start_of_a_short_run() -> None:
 
 def test_export_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="checkpoint"):
-        export(tmp_path / "checkpoint.pt", tmp_path / "zoo")
+        export(tmp_path, tmp_path / "zoo", TINY)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
@@ -17,9 +17,13 @@ class Ema:
         self.max_decay = max_decay
         self.weights: dict[str, Tensor] = {k: v.clone() for k, v in net.state_dict().items()}
 
-    @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
-        """Move towards the network's weights after optimiser step number `step`."""
+        """Move towards the network's weights after optimiser step `step`, in a few kernels."""
         decay = min(self.max_decay, (1 + step) / (10 + step))
-        for name, value in net.state_dict().items():
-            self.weights[name].lerp_(value, 1 - decay)
+        move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        move(list(self.weights.values()), list(net.state_dict().values()), step)
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Take over a saved average, keeping the device."""
+        for name, value in self.weights.items():
+            value.copy_(weights[name])

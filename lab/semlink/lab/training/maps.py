@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from semlink.core.noise import GESCO_TABLE
 from semlink.receiver.denoising.fds import fds
@@ -34,19 +34,29 @@ def one_hot(
     labels: Int64[Tensor, "batch height width"], classes: int
 ) -> Float[Tensor, "batch classes height width"]:
     """One channel a class, 1 where the class is."""
-    return functional.one_hot(labels, classes).permute(0, 3, 1, 2).float()
+    channels = torch.arange(classes, device=labels.device)[:, None, None]
+    return (labels[:, None] == channels).float()
 
 
 def received_maps(
     clean: Float[Tensor, "batch classes height width"], noise: MapNoise, generator: Generator
 ) -> Float[Tensor, "batch classes height width"]:
-    """Maps after channel and published denoiser; classes not in the picture are exactly zero."""
-    batch = len(clean)
-    table = torch.tensor(noise.sigmas)
-    sigma = table[torch.randint(len(table), (batch,), generator=generator)]
-    field = torch.randn(clean.shape, generator=generator) * sigma[:, None, None, None]
+    """Maps after channel and published denoiser; classes not in the picture are exactly zero.
+
+    `clean` and `generator` are on one device.
+    """
+    batch, device = len(clean), clean.device
+    table = _table(noise.sigmas, device)
+    sigma = table[torch.randint(len(table), (batch,), generator=generator, device=device)]
+    field = torch.randn(clean.shape, generator=generator, device=device)
     present = clean.amax((2, 3), keepdim=True)
-    noisy = fds(clean + field) * present
-    fate = torch.rand(batch, 1, 1, 1, generator=generator)
+    noisy = fds(clean + field * sigma[:, None, None, None]) * present
+    fate = torch.rand(batch, 1, 1, 1, generator=generator, device=device)
     maps = torch.where(fate < noise.blind_share + noise.clean_share, clean, noisy)
     return torch.where(fate < noise.blind_share, 0.0, maps)
+
+
+@cache
+def _table(sigmas: tuple[float, ...], device: torch.device) -> Float[Tensor, " sigma"]:
+    """Copied once: a copy in every step would wait for the device."""
+    return torch.tensor(sigmas, device=device)

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from semlink.lab.training.camvid import CamVid
 
+SMALLEST_VIEW = 0.65  # side of a view over the side of its picture
+
 
 @dataclass(frozen=True, eq=False)
 class PackedPictures:
@@ -25,11 +27,9 @@ class PackedPictures:
     photos: UInt8[Tensor, "picture 3 height width"]
     labels: UInt8[Tensor, "picture height width"]
 
-    def view(self, index: int, box: tuple[int, int, int, int]) -> tuple[Tensor, Tensor]:
-        """Photo (bytes as floats) and labels inside `box`: top, left, height, width."""
-        top, left, height, width = box
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        return self.photos[index, :, rows, columns].float(), self.labels[index, rows, columns]
+    def to(self, device: torch.device) -> PackedPictures:
+        """The same pictures on a device."""
+        return PackedPictures(self.photos.to(device), self.labels.to(device))
 
 
 def pack_camvid(root: Path, *splits: str, height: int, width: int) -> PackedPictures:
@@ -50,32 +50,40 @@ def random_views(
     width: int,
     generator: Generator,
 ) -> tuple[Float[Tensor, "batch 3 {height} {width}"], Int64[Tensor, "batch {height} {width}"]]:
-    """Pictures in -1..1 and labels: mild crops, flips and changes of light."""
-    photos, labels = [], []
-    for index in indices.tolist():
-        photo, label = packed.view(index, _random_box(packed, generator))
-        photo, label = _shrink(photo[None], height, width)[0], _nearest(label, height, width)
-        if torch.rand((), generator=generator) < 0.5:
-            photo, label = photo.flip(-1), label.flip(-1)
-        photos.append(photo)
-        labels.append(label)
-    return _relight(torch.stack(photos) / 127.5 - 1, generator), torch.stack(labels).long()
+    """Pictures in -1..1 and labels: crops, flips and changes of light.
+
+    Everything happens on the device of `packed`, `indices` and `generator`. Photos are sampled
+    at twice the size and averaged, so that shrinking leaves no aliases.
+    """
+    places = _random_places(len(indices), generator)
+    photos = _sample(packed.photos[indices], places, (2 * height, 2 * width), "bilinear")
+    labels = _sample(packed.labels[indices, None], places, (height, width), "nearest")
+    photos = functional.avg_pool2d(photos, 2) / 127.5 - 1
+    return _relight(photos, generator), labels[:, 0].long()
 
 
-def _random_box(packed: PackedPictures, generator: Generator) -> tuple[int, int, int, int]:
-    full_height, full_width = packed.labels.shape[-2:]
-    scale = 0.8 + 0.2 * float(torch.rand((), generator=generator))
-    height, width = round(full_height * scale), round(full_width * scale)
-    top = int(torch.randint(full_height - height + 1, (), generator=generator))
-    left = int(torch.randint(full_width - width + 1, (), generator=generator))
-    return top, left, height, width
+def _random_places(batch: int, generator: Generator) -> Float[Tensor, "batch 2 3"]:
+    """Affine maps from view to picture (sides -1..1): window, and a flip every other time."""
+    scale, across, down, flip = torch.rand(4, batch, generator=generator, device=generator.device)
+    scale = SMALLEST_VIEW + (1 - SMALLEST_VIEW) * scale
+    room, none = 1 - scale, torch.zeros_like(scale)
+    first = torch.stack([torch.where(flip < 0.5, -scale, scale), none, room * (2 * across - 1)], 1)
+    second = torch.stack([none, scale, room * (2 * down - 1)], 1)
+    return torch.stack([first, second], 1)
+
+
+def _sample(pictures: Tensor, places: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    grid = functional.affine_grid(places, [len(pictures), 1, *size], align_corners=False)
+    sampled: Tensor = functional.grid_sample(
+        pictures.float(), grid, mode=mode, padding_mode="border", align_corners=False
+    )
+    return sampled
 
 
 def _relight(photos: Tensor, generator: Generator) -> Tensor:
-    shape = (len(photos), 1, 1, 1)
-    gain = 1 + 0.1 * (2 * torch.rand(shape, generator=generator) - 1)
-    offset = 0.06 * (2 * torch.rand(shape, generator=generator) - 1)
-    return (photos * gain + offset).clamp(-1, 1)
+    gain, offset = torch.rand(2, len(photos), 1, 1, 1, generator=generator, device=photos.device)
+    relit: Tensor = photos * (0.9 + 0.2 * gain) + 0.12 * offset - 0.06
+    return relit.clamp(-1, 1)
 
 
 def _shrink(photo: Tensor, height: int, width: int) -> Tensor:

@@ -32,11 +32,15 @@ class NoiseSchedule:
     def __len__(self) -> int:
         return len(self.alpha_bar)
 
+    def to(self, device: torch.device) -> NoiseSchedule:
+        """The same schedule on a device, where `at` then waits for no copy."""
+        return NoiseSchedule(self.alpha_bar.to(device))
+
     def at(
         self, t: Int64[Tensor, " batch"], like: Tensor
     ) -> tuple[Float[Tensor, "batch 1 1 1"], Float[Tensor, "batch 1 1 1"]]:
         """Scales of picture and noise at `t`, in the type and on the device of `like`."""
-        alpha_bar = self.alpha_bar[t.cpu()][:, None, None, None]
+        alpha_bar = self.alpha_bar[t.to(self.alpha_bar.device)][:, None, None, None]
         return alpha_bar.sqrt().to(like), (1 - alpha_bar).sqrt().to(like)
 
     def add_noise(
