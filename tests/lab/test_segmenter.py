@@ -40,7 +40,7 @@ def training(data: CamVid, out: Path) -> Training:
     out.mkdir(exist_ok=True)
     torch.manual_seed(0)
     recipe = Recipe(minutes=1.0, crop=(32, 32), batch=2, short_side=48)
-    return Training(segmenter.build(hidden_size=8), data, recipe, out)
+    return Training(segmenter.build(hidden_size=8), data, recipe, out, torch.device("cpu"))
 
 
 def weights(run: Training) -> Tensor:
@@ -54,7 +54,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_were_not(data: CamVid, tmp_path:
     killed.advance()
     killed.save()
     killed.advance()  # lost
-    (tmp_path / "killed" / "checkpoint.tmp").write_bytes(b"half a checkpoint")
+    (tmp_path / "killed" / "checkpoint.partial").write_bytes(b"half a checkpoint")
 
     resumed = training(data, tmp_path / "killed")
     resumed.resume()

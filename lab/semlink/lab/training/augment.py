@@ -25,7 +25,8 @@ def random_crop(
     """Cut a random window, bring it to `size` (rows, columns) and flip it every other time.
 
     The scale is log-uniform between the one that shows the whole photo and `largest_scale`, the
-    sides' ratio is off by up to 15 %. The photo comes back in 0..1.
+    sides' ratio is off by up to 15 %. The photo comes back in 0..1. The generator is the
+    processor's, wherever photo and labels are.
     """
     height, width = labels.shape
     smallest = math.log(max(size[0] / height, size[1] / width))
@@ -48,12 +49,14 @@ def jitter_colours(
 ) -> Float[Tensor, "batch 3 height width"]:
     """Change exposure, contrast, saturation, white balance and gamma of every photo by itself.
 
-    Strong on purpose: one camera and a few afternoons made the whole of CamVid.
+    Strong on purpose: one camera and a few afternoons made the whole of CamVid. `photos` and
+    `generator` are on one device.
     """
 
     def factor(strength: float, channels: int = 1) -> Tensor:
         shape = (len(photos), channels, 1, 1)
-        return torch.exp(strength * (2 * torch.rand(shape, generator=generator) - 1))
+        noise = torch.rand(shape, generator=generator, device=photos.device)
+        return torch.exp(strength * (2 * noise - 1))
 
     photos = photos * factor(0.4) * factor(0.15, 3)
     grey = photos.mean(1, keepdim=True)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +30,9 @@ from semlink.core.pictures import LabelMap, Size
 from semlink.core.taxonomy import CAMVID
 from semlink.lab.training.augment import jitter_colours, random_crop
 from semlink.lab.training.camvid import CamVid
+from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
+from semlink.lab.training.precision import allow_fast_kernels, mixed_precision
+from semlink.receiver.device import pick_device
 from semlink.transmitter.segmentation import Segmenter
 from semlink.transmitter.squeezenet import SqueezeNetConfig, register
 
@@ -38,6 +40,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 VOID = len(CAMVID.classes) - 1
 CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # RGB, what SqueezeNet was trained with
+CHECKPOINT = "checkpoint.pt"
+LOG_STEPS = 20  # between looks at the loss, each of which waits for the device
+SAVE_S = 120
 STD = 0.225  # of every channel: the published weights take pixels of 0..255, see load_backbone
 
 
@@ -64,6 +69,12 @@ class Recipe:
     weight_decay: float = 0.02
     short_side: int = 288
     seed: int = 0
+
+
+RECIPES: dict[str, Recipe] = {
+    "cpu": Recipe(),
+    "gpu": Recipe(crop=(256, 336), batch=32),
+}
 
 
 def build(hidden_size: int = 64) -> UperNetForSemanticSegmentation:
@@ -111,9 +122,11 @@ def soft_jaccard(
     guess = logits.softmax(1) * seen[:, None]
     right = guess.gather(1, labels[:, None])[:, 0]
     both = logits.new_zeros(VOID + 1).index_add(0, labels.flatten(), right.flatten())[:VOID]
-    truth = torch.bincount(labels.flatten(), minlength=VOID + 1)[:VOID]
+    ones = torch.ones_like(right).flatten()
+    truth = logits.new_zeros(VOID + 1).index_add(0, labels.flatten(), ones)[:VOID]
     either = guess.sum((0, 2, 3))[:VOID] + truth - both
-    return 1 - (both / either)[truth > 0].mean()
+    score = both / either.clamp(min=1e-6)  # 0 where the class is not there
+    return 1 - score.sum() / (truth > 0).sum()
 
 
 def export(model: UperNetForSemanticSegmentation, folder: Path, short_side: int) -> None:
@@ -134,16 +147,25 @@ class Training:
     """One run: the network, its moving average, the optimiser, the clock; survives a kill."""
 
     def __init__(
-        self, model: UperNetForSemanticSegmentation, data: CamVid, recipe: Recipe, out: Path
+        self,
+        model: UperNetForSemanticSegmentation,
+        data: CamVid,
+        recipe: Recipe,
+        out: Path,
+        device: torch.device,
     ) -> None:
         network: Any = model  # the stubs of `to` do not know memory formats
-        self.model: nn.Module = network.to(memory_format=torch.channels_last)
+        self.device = device
+        self.model: nn.Module = network.to(device, memory_format=torch.channels_last)
         self.average = deepcopy(model).train(False)
         self.recipe, self.out, self.step, self.elapsed_s = recipe, out, 0, 0.0
         pairs = [data[index] for index in range(len(data))]
-        self.photos = [torch.from_numpy(photo.copy()).permute(2, 0, 1) for photo, _ in pairs]
-        self.labels = [torch.from_numpy(labels.copy()) for _, labels in pairs]
-        self.weights = class_weights(self.labels)
+        photos = [torch.from_numpy(photo.copy()).permute(2, 0, 1) for photo, _ in pairs]
+        labels = [torch.from_numpy(labels.copy()) for _, labels in pairs]
+        self.photos = [photo.to(device) for photo in photos]
+        self.labels = [map_.to(device) for map_ in labels]
+        self.weights = class_weights(labels).to(device)
+        self.mean = torch.tensor(CAFFE_MEAN, device=device)[:, None, None]
         self.optimiser = self._optimiser()
 
     def _optimiser(self) -> torch.optim.Optimizer:
@@ -158,27 +180,30 @@ class Training:
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Draw crops; which ones depends on the seed and the step alone."""
-        generator = Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        seed = self.recipe.seed * 1_000_003 + self.step
+        generator = Generator().manual_seed(seed)
+        colours = Generator(self.device).manual_seed(~seed & 0xFFFFFFFF)
         chosen = torch.randint(len(self.photos), (self.recipe.batch,), generator=generator)
         crops = [
             random_crop(self.photos[i], self.labels[i], self.recipe.crop, generator)
             for i in chosen.tolist()
         ]
-        photos = jitter_colours(torch.stack([photo for photo, _ in crops]), generator)
-        photos = (photos - torch.tensor(CAFFE_MEAN)[:, None, None]) / STD
-        return photos, torch.stack([labels for _, labels in crops])
+        photos = jitter_colours(torch.stack([photo for photo, _ in crops]), colours)
+        return (photos - self.mean) / STD, torch.stack([labels for _, labels in crops])
 
     def rate(self) -> float:
         """Learning rate over its peak: 200 steps of warming, then half a cosine of the time."""
         done = min(self.elapsed_s / (60 * self.recipe.minutes), 1)
         return min(1, (self.step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
 
-    def advance(self) -> float:
-        """One step of AdamW; returns the loss."""
+    def advance(self) -> Float[Tensor, ""]:
+        """One step of AdamW; returns the loss without waiting for the device."""
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * self.rate()
         photos, labels = self.batch()
-        logits = self.model(photos.contiguous(memory_format=torch.channels_last)).logits
+        with mixed_precision(self.device):
+            logits = self.model(photos.contiguous(memory_format=torch.channels_last)).logits
+        logits = logits.float()
         entropy = functional.cross_entropy(logits, labels, self.weights, ignore_index=VOID)
         loss = entropy + soft_jaccard(logits, labels)
         self.optimiser.zero_grad()
@@ -187,7 +212,7 @@ class Training:
         self.optimiser.step()
         self.step += 1
         self._average()
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -207,15 +232,13 @@ class Training:
             "step": self.step,
             "elapsed_s": self.elapsed_s,
         }
-        torch.save(state, self.out / "checkpoint.tmp")
-        os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
+        save_checkpoint(self.out / CHECKPOINT, state)
         export(self.average, self.out / "model", self.recipe.short_side)
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
-        path = self.out / "checkpoint.pt"
-        if path.exists():
-            state = torch.load(path, weights_only=True)
+        state = load_checkpoint(self.out / CHECKPOINT)
+        if state is not None:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -223,14 +246,14 @@ class Training:
 
     def run(self) -> None:
         """Train until the time is used up, with a checkpoint every two minutes."""
-        saved_s = self.elapsed_s
+        saved_s, started = self.elapsed_s, time.monotonic() - self.elapsed_s
         while self.elapsed_s < 60 * self.recipe.minutes:
-            start_s = time.perf_counter()
             loss = self.advance()
-            self.elapsed_s += time.perf_counter() - start_s
-            if self.step % 20 == 0:
-                typer.echo(f"step {self.step} at {self.elapsed_s:.0f} s: loss {loss:.3f}")
-            if self.elapsed_s - saved_s > 120:
+            self.elapsed_s = time.monotonic() - started
+            if self.step % LOG_STEPS:
+                continue
+            typer.echo(f"step {self.step} at {self.elapsed_s:.0f} s: loss {float(loss):.3f}")
+            if self.elapsed_s - saved_s > SAVE_S:
                 saved_s = self.elapsed_s
                 self.save()
         self.save()
@@ -276,16 +299,22 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; a run found there goes on.")],
     minutes: Annotated[float, typer.Option(min=0, help="Length of the run.")] = 60,
     splits: Annotated[str, typer.Option(help="What to train on.")] = "train,val",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
+    recipe: Annotated[str, typer.Option(help="Size of batch and crops: cpu or gpu.")] = "cpu",
+    device: Annotated[str | None, typer.Option(help="cuda where there is one, else cpu.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the processor.")] = 1,
 ) -> None:
     """Train, and write the moving average of the weights to OUT/model every two minutes."""
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"choose one of {', '.join(RECIPES)}", param_hint="--recipe")
     torch.set_num_threads(threads)
     torch.manual_seed(0)  # of the head's first weights
     out.mkdir(parents=True, exist_ok=True)
     model = build()
     load_backbone(model, backbone)
-    names = splits.split(",")
-    training = Training(model, CamVid.open(data, *names), Recipe(minutes=minutes), out)
+    photos = CamVid.open(data, *splits.split(","))
+    place = pick_device(device)
+    allow_fast_kernels(place)
+    training = Training(model, photos, replace(RECIPES[recipe], minutes=minutes), out, place)
     training.resume()
     training.run()
 
