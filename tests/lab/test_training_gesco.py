@@ -82,6 +82,20 @@ def test_views_keep_photo_and_labels_together(packed: PackedPictures) -> None:
     assert means[0] < -0.4 < means[1] < 0.3 < means[2]
 
 
+def test_views_are_windows_inside_the_picture() -> None:
+    """Of pictures whose colours are their places: straight, large, flipped half the time."""
+    across = torch.arange(128, dtype=torch.uint8).expand(96, 128)
+    down = torch.arange(96, dtype=torch.uint8)[:, None].expand(96, 128)
+    packed = PackedPictures(torch.stack([across, down, down])[None], down[None])
+    photos, labels = random_views(packed, torch.zeros(400, dtype=torch.int64), 24, 32, seeded())
+    assert (labels.diff(dim=-1) == 0).all()
+    assert (labels.diff(dim=-2) >= 2).all()  # 0.65 * 96 / 24 = 2.6 rows
+    assert labels[:, 0].min() <= 3
+    assert labels[:, -1].max() >= 92
+    flipped = (photos[:, 0, 0, 0] > photos[:, 0, 0, -1]).float().mean()
+    assert flipped.item() == pytest.approx(0.5, abs=0.1)
+
+
 def test_batches_show_every_picture_once_before_any_again() -> None:
     batches = shuffled_batches(5, 2, seeded())
     seen = torch.cat([next(batches) for _ in range(5)])

@@ -55,27 +55,46 @@ def random_views(
     Everything happens on the device of `packed`, `indices` and `generator`. Photos are sampled
     at twice the size and averaged, so that shrinking leaves no aliases.
     """
-    places = _random_places(len(indices), generator)
-    photos = _sample(packed.photos[indices], places, (2 * height, 2 * width), "bilinear")
-    labels = _sample(packed.labels[indices, None], places, (height, width), "nearest")
+    window = _random_window(len(indices), generator)
+    photos = _sample(packed.photos[indices], window, 2 * height, 2 * width, "bilinear")
+    labels = _sample(packed.labels[indices, None], window, height, width, "nearest")
     photos = functional.avg_pool2d(photos, 2) / 127.5 - 1
     return _relight(photos, generator), labels[:, 0].long()
 
 
-def _random_places(batch: int, generator: Generator) -> Float[Tensor, "batch 2 3"]:
-    """Affine maps from view to picture (sides -1..1): window, and a flip every other time."""
-    scale, across, down, flip = torch.rand(4, batch, generator=generator, device=generator.device)
-    scale = SMALLEST_VIEW + (1 - SMALLEST_VIEW) * scale
-    room, none = 1 - scale, torch.zeros_like(scale)
-    first = torch.stack([torch.where(flip < 0.5, -scale, scale), none, room * (2 * across - 1)], 1)
-    second = torch.stack([none, scale, room * (2 * down - 1)], 1)
-    return torch.stack([first, second], 1)
+def _random_window(
+    batch: int, generator: Generator
+) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 2"]]:
+    """Centres, and half sides that are negative where flipped, across and down.
+
+    Pictures go from -1 to 1.
+    """
+    device = generator.device
+    share, flip = torch.rand(2, batch, generator=generator, device=device)
+    side = SMALLEST_VIEW + (1 - SMALLEST_VIEW) * share
+    centre = (1 - side)[:, None] * (
+        2 * torch.rand(batch, 2, generator=generator, device=device) - 1
+    )
+    return centre, torch.stack([torch.where(flip < 0.5, -side, side), side], 1)
 
 
-def _sample(pictures: Tensor, places: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    grid = functional.affine_grid(places, [len(pictures), 1, *size], align_corners=False)
+def _sample(
+    pictures: UInt8[Tensor, "batch channel full_height full_width"],
+    window: tuple[Tensor, Tensor],
+    height: int,
+    width: int,
+    mode: str,
+) -> Float[Tensor, "batch channel {height} {width}"]:
+    centre, half = (corner[:, None, None] for corner in window)
+    down = (torch.arange(height, device=centre.device) + 0.5) * 2 / height - 1
+    across = (torch.arange(width, device=centre.device) + 0.5) * 2 / width - 1
+    places = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
     sampled: Tensor = functional.grid_sample(
-        pictures.float(), grid, mode=mode, padding_mode="border", align_corners=False
+        pictures.float(),
+        centre + half * places,
+        mode=mode,
+        padding_mode="border",
+        align_corners=False,
     )
     return sampled
 
