@@ -1,6 +1,6 @@
 """Train the shipped networks one after the other, in a given time, on one GPU.
 
-    python -m semlink.lab.training.queue DATA OUT --minutes 26
+    python -m semlink.lab.training.queue DATA OUT --minutes 25
 
 DATA holds camvid/ (as `semlink.lab.training.pack` writes it) and backbones/. Every item gets its
 share of the minutes and a folder OUT/ITEM with checkpoint, log and, every two minutes, the network
@@ -88,7 +88,7 @@ def run_queue(items: Mapping[str, Item], data: Path, out: Path, minutes: float) 
 def main(
     data: Annotated[Path, typer.Argument(help="Folder with camvid/ and backbones/.")],
     out: Annotated[Path, typer.Argument(help="Folder for everything that is written.")],
-    minutes: Annotated[float, typer.Option(min=0, help="For all items together.")] = 26,
+    minutes: Annotated[float, typer.Option(min=0, help="For all items together.")] = 25,
     only: Annotated[str, typer.Option(help="Items to train, with commas.")] = ",".join(ITEMS),
 ) -> None:
     """Train what is listed; the exit status is 1 where an item failed."""
