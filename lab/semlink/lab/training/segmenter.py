@@ -3,7 +3,9 @@
     python -m semlink.lab.training.segmenter train CAMVID --backbone FILE --out RUN
     python -m semlink.lab.training.segmenter evaluate CAMVID --model RUN/model
 
-On a GPU, add `--recipe gpu`. UperNet: Xiao et al., arXiv:1807.10221. The backbone starts from ImageNet, the head from nothing.
+On a GPU, add `--recipe gpu` to the first.
+
+UperNet: Xiao et al., arXiv:1807.10221. The backbone starts from ImageNet, the head from nothing.
 """
 
 from __future__ import annotations
