@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from semlink.core.events import Denoised, Encoded, PayloadAccount, Propagated, Reconstructed
 from semlink.core.frame import StreamDraw
@@ -13,6 +14,8 @@ from semlink.core.pictures import Rgb, Size, encode_png
 from semlink.core.settings import settings_from_fields
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
+from semlink.lab.training.camvid import CamVid
+from semlink.lab.training.segmenter import VOID
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,18 @@ def make_result(photo: Rgb) -> Callable[..., Result]:
         )
 
     return make
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> CamVid:
+    """Three noisy pictures of 48x64: sky above, road below, and a column of void."""
+    for kind in ("images", "labels"):
+        (tmp_path / "train" / kind).mkdir(parents=True)
+    labels = np.repeat(np.array([0] * 24 + [3] * 24, np.uint8)[:, None], 64, axis=1)
+    labels[:, :4] = VOID
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(60, size=(48, 64, 3))
+        photo = (noise + (labels == 0)[..., None] * 150).astype(np.uint8)
+        Image.fromarray(photo).save(tmp_path / "train" / "images" / f"{number}.png")
+        Image.fromarray(labels).save(tmp_path / "train" / "labels" / f"{number}.png")
+    return CamVid.open(tmp_path, "train")

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import jaccard_score
 from torch import Generator, Tensor
@@ -19,21 +18,6 @@ from semlink.lab.training.segmenter import VOID, Recipe, Training
 from semlink.transmitter.segmentation import Segmenter
 
 SQUEEZENET = "squeezenet1_0_imagenet.safetensors"
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> CamVid:
-    """Three noisy pictures of 48x64: sky above, road below, and a column of void."""
-    for kind in ("images", "labels"):
-        (tmp_path / "train" / kind).mkdir(parents=True)
-    labels = np.repeat(np.array([0] * 24 + [3] * 24, np.uint8)[:, None], 64, axis=1)
-    labels[:, :4] = VOID
-    for number in range(3):
-        noise = np.random.default_rng(number).integers(60, size=(48, 64, 3))
-        photo = (noise + (labels == 0)[..., None] * 150).astype(np.uint8)
-        Image.fromarray(photo).save(tmp_path / "train" / "images" / f"{number}.png")
-        Image.fromarray(labels).save(tmp_path / "train" / "labels" / f"{number}.png")
-    return CamVid.open(tmp_path, "train")
 
 
 def training(data: CamVid, out: Path) -> Training:

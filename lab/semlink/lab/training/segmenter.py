@@ -268,13 +268,17 @@ def confusion(
 
     True labels go to `size` by nearest neighbour; void pixels are left out.
     """
-    counts = np.zeros((VOID + 1, VOID + 1), np.int64)
+    total = np.zeros((VOID, VOID + 1), np.int64)
     for photo, labels in (data[index] for index in range(len(data))):
         truth = labels if size is None else _nearest(labels, size)
-        guess = segmenter.label_map(photo, Size(*truth.shape))
-        pairs = truth.astype(np.int64) * (VOID + 1) + guess
-        counts += np.bincount(pairs.ravel(), minlength=counts.size).reshape(counts.shape)
-    return counts[:VOID]
+        total += count_pairs(truth, segmenter.label_map(photo, Size(*truth.shape)))
+    return total
+
+
+def count_pairs(truth: LabelMap, guess: LabelMap) -> Int64[np.ndarray, "truth guess"]:
+    """Pixels by true and named class; those that are void in truth are left out."""
+    pairs = truth.astype(np.int64) * (VOID + 1) + guess
+    return np.bincount(pairs.ravel(), minlength=(VOID + 1) ** 2).reshape(VOID + 1, -1)[:VOID]
 
 
 def _nearest(labels: LabelMap, size: Size) -> LabelMap:
