@@ -13,7 +13,12 @@ from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.ema import Ema
 from semlink.lab.training.gesco import Trainer, Training, export, shuffled_batches, train
 from semlink.lab.training.maps import MapNoise, one_hot, received_maps
-from semlink.lab.training.pictures import PackedPictures, random_views
+from semlink.lab.training.pictures import (
+    MEAN_LEVEL,
+    PackedPictures,
+    even_exposure,
+    random_views,
+)
 from semlink.receiver.diffusion.unet import UNetConfig
 from semlink.receiver.diffusion.weights import load_diffusion
 
@@ -96,6 +101,17 @@ def test_views_are_windows_inside_the_picture() -> None:
     assert flipped.item() == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("level", [0.2, 0.38, 0.6])
+def test_dark_and_bright_photos_come_to_the_same_level(level: float) -> None:
+    photo = level + 0.1 * torch.randn(1, 3, 32, 32, generator=seeded(3))
+    even = even_exposure(photo)
+    assert even.mean().item() == pytest.approx(MEAN_LEVEL, abs=0.03)
+    assert 0 <= even.min() <= even.max() <= 1
+    pixels = photo.clamp(0, 1).flatten()
+    brightest_first = pixels.argsort()
+    assert (even.flatten()[brightest_first].diff() >= 0).all(), "the order of levels is kept"
+
+
 def test_batches_show_every_picture_once_before_any_again() -> None:
     batches = shuffled_batches(5, 2, seeded())
     seen = torch.cat([next(batches) for _ in range(5)])
@@ -146,6 +162,18 @@ def test_a_run_writes_a_network_and_a_sheet_and_goes_on(
     assert config.network == TINY
     for name, value in net.state_dict().items():
         torch.testing.assert_close(value, trainer.ema.weights[name], rtol=1e-2, atol=1e-6)
+
+
+def test_a_run_can_start_from_a_network(packed: PackedPictures, tmp_path: Path) -> None:
+    before = Trainer(TINY, TRAINING, packed)
+    before.update(torch.arange(4), seeded())
+    before.save(tmp_path)
+    after = Trainer(TINY, replace(TRAINING, seed=1), packed)
+    after.start_from(tmp_path / "model")
+    assert after.step == 0
+    for name, value in after.net.state_dict().items():
+        torch.testing.assert_close(value, before.ema.weights[name], rtol=1e-2, atol=1e-6)
+        assert torch.equal(value, after.ema.weights[name])
 
 
 def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from semlink.receiver.device import pick_device
 from semlink.receiver.diffusion.samplers import Process
 from semlink.receiver.diffusion.schedule import SCHEDULES, Prediction, clean_from
 from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
-from semlink.receiver.diffusion.weights import DiffusionConfig, save_diffusion
+from semlink.receiver.diffusion.weights import DiffusionConfig, load_diffusion, save_diffusion
 
 CHECKPOINT = "checkpoint.pt"
 SCHEDULE = "shifted-cosine"
@@ -163,6 +163,12 @@ class Trainer:
         net.load_state_dict(self.ema.weights)
         return net
 
+    def start_from(self, folder: Path) -> None:
+        """Take over the weights of a network; the run itself begins at its first step."""
+        net, _ = load_diffusion(folder, self.device, torch.float32)
+        self.net.load_state_dict(net.state_dict())
+        self.ema.load(net.state_dict())
+
     def save(self, out: Path) -> None:
         """Write everything that `resume` needs, and the averaged network to `out`/model."""
         write_network(out / "model", self.net.config, self.ema.weights)
@@ -289,6 +295,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="CamVid folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--network", choices=NETWORKS, default="small")
+    parser.add_argument("--start", type=Path, help="network folder to start from")
     parser.add_argument("--minutes", type=float, default=Training.minutes)
     parser.add_argument("--batch", type=int, default=Training.batch)
     parser.add_argument("--lr", type=float, default=Training.lr)
@@ -314,6 +321,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     test = pack_camvid(options.data, "test", height=training.height, width=training.width)
     held_out = PackedPictures(test.photos[::47], test.labels[::47])
     trainer = Trainer(network, training, packed, device=device, compiled=options.compile)
+    if options.start:
+        trainer.start_from(options.start)
     train(trainer, options.out, held_out)
 
 
