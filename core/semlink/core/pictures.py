@@ -6,6 +6,7 @@ A *photo* is what the user has, of any size; the *working picture* is what a sch
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from hashlib import sha256
@@ -114,8 +115,12 @@ def _open(data: bytes) -> Image.Image:
         with warnings.catch_warnings(action="ignore"):  # our own bounds are lower
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))  # Pillow says how many, but only in its sentence
         raise TooLarge(
-            "the picture has too many pixels.", field="photo", cure="Scale it down first."
+            "the picture has too many pixels.",
+            field="photo",
+            value=f"{pixels.group()} pixels" if pixels else "",
+            cure="Scale it down first.",
         ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UnsupportedMedia(
