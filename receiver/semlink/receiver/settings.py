@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-
-def _split(value: Any) -> Any:
-    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+from semlink.core.environment import Names
 
 
 class ReceiverServerSettings(BaseSettings):
@@ -19,7 +15,7 @@ class ReceiverServerSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to bind.")
     port: int = Field(default=50053, ge=0, le=65535, description="Port, or 0 for any free one.")
-    networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    networks: Names = Field(
         default=("gesco-camvid",),
         min_length=1,
         description="Networks to serve: zoo names or folders, with commas between them.",

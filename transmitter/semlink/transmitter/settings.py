@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
+from semlink.core.environment import Names
 from semlink.core.pictures import DEFAULT_LIMITS, PictureLimits
-
-
-def _split(value: Any) -> Any:
-    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
 class TransmitterServerSettings(BaseSettings):
@@ -31,7 +26,7 @@ class TransmitterServerSettings(BaseSettings):
         pattern=r"^[^\s/]+:\d{1,5}$",
         description="HOST:PORT of the next hop.",
     )
-    segmenters: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    segmenters: Names = Field(
         default=("segmenter-camvid",),
         min_length=1,
         description="Networks to serve: zoo names, folders or hub ids, with commas between them.",
