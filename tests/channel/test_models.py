@@ -15,7 +15,7 @@ from semlink.core.message import Message, SamplesPayload
 from semlink.core.noise import GESCO_TABLE, NoiseKind
 from semlink.core.phy import modulate
 from semlink.core.schemes import Scheme
-from semlink.core.settings import ChannelModel, ChannelSettings
+from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.transmission import Transmission
 
 TRANSMISSION = Transmission("0f", seed=7, photo_digest="ab" * 32)

@@ -15,7 +15,7 @@ import numpy as np
 
 from semlink.core.frame import Frame, Propagation, Stream, StreamDraw, Symbols
 from semlink.core.noise import noise_power, ratio_to_db
-from semlink.core.settings import ChannelModel, ChannelSettings
+from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.transmission import Transmission
 
 

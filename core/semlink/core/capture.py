@@ -2,7 +2,8 @@
 
 4 bytes  magic  "SLNK"
 1 byte   version
-rest     msgpack map: transmission, settings, frame and draws as wire messages, symbols as bytes
+rest     msgpack map: transmission, settings, frame, draws and gains as wire messages, symbols
+         and gain values as bytes
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import Any
 import msgpack
 import numpy as np
 from google.protobuf.message import DecodeError
+from jaxtyping import Complex64
 
 from semlink.core.errors import CorruptData, NotFound, TooLarge
-from semlink.core.frame import Frame, Propagation
-from semlink.core.serde import (
-    FrameAssembler,
-    draw_from_proto,
+from semlink.core.frame import Propagation
+from semlink.core.frame_serde import (
+    PropagationAssembler,
     draw_to_proto,
     frame_head_to_proto,
+    gains_head_to_proto,
+)
+from semlink.core.serde import (
     settings_from_proto,
     settings_to_proto,
     transmission_from_proto,
@@ -33,8 +37,8 @@ from semlink.core.transmission import Transmission
 from semlink.protos.v1 import types_pb2 as pb
 
 MAGIC = b"SLNK"
-VERSION = 1
-MAX_BYTES = 160 << 20
+VERSION = 2
+MAX_BYTES = 300 << 20
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,16 @@ class Capture:
 
 def capture_to_bytes(capture: Capture) -> bytes:
     """The file's content."""
-    frame = capture.propagation.frame
-    symbols = [np.ascontiguousarray(s.symbols, dtype="<c8").tobytes() for s in frame.streams]
+    propagation = capture.propagation
+    frame, gains = propagation.frame, propagation.gains
     fields = {
         "transmission": transmission_to_proto(capture.transmission).SerializeToString(),
         "settings": settings_to_proto(capture.settings).SerializeToString(),
         "frame": frame_head_to_proto(frame).SerializeToString(),
-        "symbols": symbols,
-        "draws": [draw_to_proto(draw).SerializeToString() for draw in capture.propagation.draws],
+        "draws": [draw_to_proto(draw).SerializeToString() for draw in propagation.draws],
+        "gains": [gains_head_to_proto(gain).SerializeToString() for gain in gains],
+        "symbols": [_bytes(stream.symbols) for stream in frame.streams],
+        "values": [_bytes(gain.values) for gain in gains],
     }
     return MAGIC + bytes([VERSION]) + bytes(msgpack.packb(fields))
 
@@ -105,22 +111,28 @@ def read_capture(path: Path) -> Capture:
 
 
 def _parse(fields: dict[str, Any]) -> Capture:
-    head = pb.FrameHead.FromString(fields["frame"])
-    draws = tuple(draw_from_proto(pb.StreamDraw.FromString(draw)) for draw in fields["draws"])
-    if len(draws) != len(head.streams):
-        raise ValueError("streams and draws differ in number")
     return Capture(
         transmission_from_proto(pb.Transmission.FromString(fields["transmission"])),
         settings_from_proto(pb.TransmissionSettings.FromString(fields["settings"])),
-        Propagation(_frame(head, fields["symbols"]), draws),
+        _propagation(fields),
     )
 
 
-def _frame(head: pb.FrameHead, symbols: list[bytes]) -> Frame:
-    assembler = FrameAssembler(head)
-    for index, data in enumerate(symbols):
-        assembler.add(pb.SymbolChunk(stream=index, symbols=data))
-    return assembler.frame()
+def _propagation(fields: dict[str, Any]) -> Propagation:
+    assembler = PropagationAssembler(
+        pb.FrameHead.FromString(fields["frame"]),
+        [pb.StreamDraw.FromString(draw) for draw in fields["draws"]],
+        [pb.GainsHead.FromString(gain) for gain in fields["gains"]],
+    )
+    for index, data in enumerate(fields["symbols"]):
+        assembler.add_symbols(pb.SymbolChunk(stream=index, symbols=data))
+    for index, data in enumerate(fields["values"]):
+        assembler.add_gains(pb.GainChunk(stream=index, gains=data))
+    return assembler.propagation()
+
+
+def _bytes(values: Complex64[np.ndarray, "values"]) -> bytes:
+    return np.ascontiguousarray(values, dtype="<c8").tobytes()
 
 
 def _corrupt(reason: str) -> CorruptData:

@@ -6,6 +6,7 @@
     │   └── TooLarge          the upload or the picture exceeds a limit
     ├── NotFound              a model, file or transmission of that name does not exist
     ├── CorruptData           a frame, header, capture or weights file is damaged
+    ├── PictureLost           the radio lost what the picture cannot be made without
     ├── Busy                  the queue is full; the same request works later
     ├── Unavailable           a service of the link cannot be reached, or is still loading
     ├── DeadlineExceeded      the time that the caller granted is over
@@ -64,6 +65,10 @@ class CorruptData(SemlinkError):
     """Bytes that should follow one of our formats do not."""
 
 
+class PictureLost(SemlinkError):
+    """The transmission ended in order, and the radio lost too much for a picture."""
+
+
 class Busy(SemlinkError):
     """The queue is full."""
 
@@ -99,6 +104,7 @@ STATUS: dict[type[SemlinkError], Status] = {
     TooLarge: Status("INVALID_ARGUMENT", 413, 2),
     NotFound: Status("NOT_FOUND", 404, 2),
     CorruptData: Status("DATA_LOSS", 400, 2),
+    PictureLost: Status("ABORTED", 424, 5),
     Busy: Status("RESOURCE_EXHAUSTED", 429, 3),
     Unavailable: Status("UNAVAILABLE", 503, 3),
     DeadlineExceeded: Status("DEADLINE_EXCEEDED", 504, 4),
@@ -113,6 +119,7 @@ BY_GRPC: dict[str, type[SemlinkError]] = {
     "INVALID_ARGUMENT": InvalidInput,
     "NOT_FOUND": NotFound,
     "DATA_LOSS": CorruptData,
+    "ABORTED": PictureLost,
     "RESOURCE_EXHAUSTED": Busy,
     "UNAVAILABLE": Unavailable,
     "DEADLINE_EXCEEDED": DeadlineExceeded,

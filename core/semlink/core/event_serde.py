@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from semlink.core.errors import CorruptData, InvalidInput, TooLarge
 from semlink.core.events import (
+    Demodulated,
     Denoised,
     Encoded,
     Event,
+    Lost,
+    Outcome,
     PayloadAccount,
+    PayloadVerdict,
     Progress,
     Propagated,
     Reconstructed,
 )
+from semlink.core.frame_serde import draw_from_proto, draw_to_proto
 from semlink.core.pictures import LabelMap, Rgb, decode_png, encode_png
-from semlink.core.serde import (
-    byte_chunks,
-    draw_from_proto,
-    draw_to_proto,
-    size_from_proto,
-    size_to_proto,
-)
+from semlink.core.serde import byte_chunks, size_from_proto, size_to_proto
 from semlink.protos.v1 import types_pb2 as pb
 
 MAX_PICTURE_BYTES = 256 << 20  # of the PNGs of one event
 MAX_PICTURES = 4
-
-E = TypeVar("E", Encoded, Propagated, Denoised, Progress, Reconstructed)
-
 
 def event_to_proto(event: Event) -> Iterator[pb.Event]:
     """Wire messages of one event: its pictures in chunks, then the event itself."""
@@ -64,8 +60,18 @@ def _propagated(event: Propagated) -> pb.Event:
     return pb.Event(propagated=pb.Propagated(draws=draws, propagate_s=event.propagate_s))
 
 
+def _demodulated(event: Demodulated) -> pb.Event:
+    payloads = [pb.PayloadVerdict(**vars(payload)) for payload in event.payloads]
+    message = pb.Demodulated(payloads=payloads, demodulate_s=event.demodulate_s)
+    return pb.Event(demodulated=message)
+
+
 def _denoised(event: Denoised) -> pb.Event:
-    return pb.Event(denoised=pb.Denoised(lost=event.lost, denoise_s=event.denoise_s))
+    return pb.Event(denoised=pb.Denoised(denoise_s=event.denoise_s))
+
+
+def _lost(event: Lost) -> pb.Event:
+    return pb.Event(lost=pb.Lost(outcome=event.outcome, payloads=event.payloads))
 
 
 def _progress(event: Progress) -> pb.Event:
@@ -74,7 +80,10 @@ def _progress(event: Progress) -> pb.Event:
 
 def _reconstructed(event: Reconstructed) -> pb.Event:
     message = pb.Reconstructed(
-        network_s=event.network_s, sample_s=event.sample_s, finish_s=event.finish_s
+        network_s=event.network_s,
+        sample_s=event.sample_s,
+        finish_s=event.finish_s,
+        lost=event.lost,
     )
     return pb.Event(reconstructed=message)
 
@@ -82,9 +91,11 @@ def _reconstructed(event: Reconstructed) -> pb.Event:
 _WRITERS: dict[type[Event], Callable[[Any], pb.Event]] = {
     Encoded: _encoded,
     Propagated: _propagated,
+    Demodulated: _demodulated,
     Denoised: _denoised,
     Progress: _progress,
     Reconstructed: _reconstructed,
+    Lost: _lost,
 }
 
 
@@ -128,6 +139,10 @@ class EventReader:
         """The label map of that name."""
         return self._picture(name, dimensions=2)
 
+    def optional_labels(self, name: str) -> LabelMap | None:
+        """The label map of that name, if it came."""
+        return self.labels(name) if name in self._pngs else None
+
     def optional_rgb(self, name: str) -> Rgb | None:
         """The colour picture of that name, if it came."""
         return self.rgb(name) if name in self._pngs else None
@@ -146,7 +161,16 @@ class EventReader:
 
 def _read_encoded(message: pb.Encoded, pictures: EventReader) -> Encoded:
     payloads = [
-        PayloadAccount(item.name, item.samples, item.payload_bytes, item.channel_uses)
+        PayloadAccount(
+            name=item.name,
+            samples=item.samples,
+            payload_bytes=item.payload_bytes,
+            channel_uses=item.channel_uses,
+            mcs=item.mcs,
+            code_rate=item.code_rate,
+            blocks=item.blocks,
+            container_bytes=item.container_bytes,
+        )
         for item in message.payloads
     ]
     return Encoded(
@@ -155,7 +179,7 @@ def _read_encoded(message: pb.Encoded, pictures: EventReader) -> Encoded:
         taxonomy=message.taxonomy,
         header_bytes=message.header_bytes,
         payloads=tuple(payloads),
-        sent_map=pictures.labels("sent_map"),
+        sent_map=pictures.optional_labels("sent_map"),
         segment_s=message.segment_s,
         encode_s=message.encode_s,
     )
@@ -169,9 +193,24 @@ def _read_denoised(message: pb.Denoised, pictures: EventReader) -> Denoised:
     return Denoised(
         received_map=pictures.labels("received_map"),
         denoised_map=pictures.labels("denoised_map"),
-        lost=tuple(message.lost),
         denoise_s=message.denoise_s,
     )
+
+
+def _read_demodulated(message: pb.Demodulated, _: EventReader) -> Demodulated:
+    payloads = tuple(
+        PayloadVerdict(item.name, item.blocks, item.blocks_lost, item.lost)
+        for item in message.payloads
+    )
+    return Demodulated(payloads, message.demodulate_s)
+
+
+def _read_lost(message: pb.Lost, _: EventReader) -> Lost:
+    if message.outcome not in (Outcome.LOST, Outcome.OUTAGE):
+        raise CorruptData(
+            "the outcome is of no known kind.", field="event", value=message.outcome[:40]
+        )
+    return Lost(Outcome(message.outcome), tuple(message.payloads))
 
 
 def _read_progress(message: pb.Progress, pictures: EventReader) -> Progress:
@@ -185,13 +224,16 @@ def _read_reconstructed(message: pb.Reconstructed, pictures: EventReader) -> Rec
         network_s=message.network_s,
         sample_s=message.sample_s,
         finish_s=message.finish_s,
+        lost=tuple(message.lost),
     )
 
 
 _READERS: dict[str, Callable[[Any, EventReader], Event]] = {
     "encoded": _read_encoded,
     "propagated": _read_propagated,
+    "demodulated": _read_demodulated,
     "denoised": _read_denoised,
     "progress": _read_progress,
     "reconstructed": _read_reconstructed,
+    "lost": _read_lost,
 }

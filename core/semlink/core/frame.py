@@ -9,30 +9,12 @@ import numpy as np
 from jaxtyping import Complex64
 
 from semlink.core.noise import SignalPower
+from semlink.core.phy.grid import ResourceGrid
+from semlink.core.phy.layouts import CodedLayout, SamplesLayout
 from semlink.core.schemes import Scheme
 
 Symbols = Complex64[np.ndarray, "uses"]
-
-
-@dataclass(frozen=True)
-class SamplesLayout:
-    """Analog mapping: sample 2k and 2k+1 are the real and imaginary part of symbol k.
-
-    Attributes:
-        shape: of the payload; an odd number of samples is completed by one zero.
-    """
-
-    shape: tuple[int, ...]
-
-    @property
-    def sample_count(self) -> int:
-        """Number of samples, without the completing zero."""
-        return math.prod(self.shape)
-
-    @property
-    def channel_uses(self) -> int:
-        """Number of complex symbols."""
-        return (self.sample_count + 1) // 2
+Layout = SamplesLayout | CodedLayout
 
 
 @dataclass(frozen=True)
@@ -41,52 +23,87 @@ class Stream:
 
     Attributes:
         name: of the payload.
-        symbols: one complex number per channel use.
-        peak: A, largest absolute value per real dimension that the payload may take.
-        mean_power: mean of |symbol|^2 as sent.
+        symbols: one complex number per symbol; with a resource grid, whole slots in order of
+            time, pilots and resource elements that stay empty included.
+        peak: A, largest absolute value per real dimension that a samples payload may take; None
+            for coded bits.
+        mean_power: Es, mean of |symbol|^2 over the data symbols as sent; pilots have the same.
         layout: what the receiver needs to undo the mapping.
     """
 
     name: str
     symbols: Symbols
-    peak: float
+    peak: float | None
     mean_power: float
-    layout: SamplesLayout
+    layout: Layout
 
     @property
     def power(self) -> SignalPower:
         """What the noise definition needs to know."""
-        return SignalPower(peak=self.peak, mean_power=self.mean_power)
+        bits = self.layout.bits_per_use if isinstance(self.layout, CodedLayout) else None
+        return SignalPower(self.peak, self.mean_power, bits)
 
 
 @dataclass(frozen=True)
 class Frame:
     """All streams of one transmission.
 
-    The header rides beside the streams as ideal control information: it is counted in bytes but
-    the channel does not touch it.
+    Attributes:
+        scheme: which decoder understands the payloads.
+        header: side information that rides beside the streams, free and untouched by the
+            channel; None where it is coded and travels as the first stream, named "header".
+        streams: in order of importance.
+        grid: how every stream lies in time and frequency; None for symbols in mere sequence.
     """
 
     scheme: Scheme
-    header: bytes
+    header: bytes | None
     streams: tuple[Stream, ...]
+    grid: ResourceGrid | None = None
 
-    @property
-    def channel_uses(self) -> int:
-        """Complex symbols of all streams."""
-        return sum(stream.symbols.size for stream in self.streams)
+    def channel_uses(self, stream: Stream) -> int:
+        """Complex symbols that a stream costs, pilots included.
+
+        Resource elements left empty in its last slot are not counted.
+        """
+        data = stream.layout.channel_uses
+        return self.grid.channel_uses(data) if self.grid else data
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What the medium multiplied a stream's symbols with.
+
+    Attributes:
+        values: complex gains in order of time; 0 where a symbol was erased.
+        hold: symbols that share one gain: symbol i has values[i // hold].
+    """
+
+    values: Complex64[np.ndarray, "gains"]
+    hold: int
+
+    def per_symbol(self, count: int) -> Complex64[np.ndarray, "uses"]:
+        """The gain of each of `count` symbols."""
+        return np.repeat(self.values, self.hold)[:count]
+
+    @staticmethod
+    def count(symbols: int, hold: int) -> int:
+        """How many gains a stream of so many symbols has."""
+        return math.ceil(symbols / hold)
 
 
 @dataclass(frozen=True)
 class StreamDraw:
-    """The realisation of the channel for one stream, for genie receivers and for the report.
+    """The realisation of the channel for one stream, for the report.
 
     Attributes:
         name: of the stream.
         noise_power: N0 per channel use, as set.
         measured_noise_power: mean of |noise|^2 as drawn.
         measured_snr_db: mean power of the stream as sent over the measured noise power.
-        measured_psnr_db: peak^2 over the measured noise variance per real dimension.
+        measured_psnr_db: peak^2 over the measured noise variance per real dimension; for coded
+            bits the same as `measured_snr_db`.
+        measured_gain_db: mean of |gain|^2 over the stream.
     """
 
     name: str
@@ -94,11 +111,20 @@ class StreamDraw:
     measured_noise_power: float
     measured_snr_db: float
     measured_psnr_db: float
+    measured_gain_db: float
 
 
 @dataclass(frozen=True)
 class Propagation:
-    """A frame after the channel, with the draw of each stream, in the same order."""
+    """A frame after the channel.
+
+    Attributes:
+        frame: with the symbols as received, not equalised.
+        draws: of each stream, in the same order.
+        gains: of each stream, in the same order; only for receivers that are granted perfect
+            knowledge of the channel, and for the report.
+    """
 
     frame: Frame
     draws: tuple[StreamDraw, ...]
+    gains: tuple[Gains, ...]

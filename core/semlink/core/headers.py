@@ -1,9 +1,10 @@
-"""Side information of the schemes that send a label map, in few bytes."""
+"""Side information of the schemes, in few bytes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 
@@ -14,6 +15,8 @@ VERSION = 1
 MAX_BYTES = 256
 MAX_CLASSES = 256
 MAX_WORKING_PIXELS = 1 << 20
+
+H = TypeVar("H")
 
 
 @dataclass(frozen=True)
@@ -48,29 +51,74 @@ class MapHeader:
         Raises:
             CorruptData: anything but a header written by this version, within its bounds.
         """
-        try:
-            return cls._parse(data)
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise CorruptData(
-                f"the header cannot be read: {error}.",
-                field="header",
-                value=f"{len(data)} bytes",
-                cure="Use the same version on both ends of the link.",
-            ) from error
+        return _read(cls._parse, data)
 
     @classmethod
-    def _parse(cls, data: bytes) -> MapHeader:
-        if len(data) > MAX_BYTES:
-            raise ValueError("it is too long")
-        fields = msgpack.unpackb(data, strict_map_key=True)
-        version, photo_h, photo_w, height, width, taxonomy, classes, bitmap = fields
-        if version != VERSION:
-            raise ValueError(f"its version is {version}, not {VERSION}")
+    def _parse(cls, fields: list[Any]) -> MapHeader:
+        photo_h, photo_w, height, width, taxonomy, classes, bitmap = fields
         if not isinstance(taxonomy, str) or not _within(classes, MAX_CLASSES):
             raise ValueError("its taxonomy is out of bounds")
         photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
         working = _bounded(height, width, MAX_WORKING_PIXELS)
         return cls(photo, working, taxonomy, classes, _labels(bitmap, classes))
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """Header of a picture that travels as such.
+
+    Attributes:
+        photo: size of the photo, so that the user gets back what was sent.
+        working: size of the working picture.
+        sent: size at which it travels.
+    """
+
+    photo: Size
+    working: Size
+    sent: Size
+
+    def to_bytes(self) -> bytes:
+        """Packed array: version, photo, working, sent."""
+        return bytes(msgpack.packb([VERSION, *self.photo, *self.working, *self.sent]))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PictureHeader:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            CorruptData: anything but a header written by this version, within its bounds.
+        """
+        return _read(cls._parse, data)
+
+    @classmethod
+    def _parse(cls, fields: list[Any]) -> PictureHeader:
+        photo_h, photo_w, height, width, sent_h, sent_w = fields
+        photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
+        working = _bounded(height, width, MAX_WORKING_PIXELS)
+        return cls(photo, working, _bounded(sent_h, sent_w, MAX_WORKING_PIXELS))
+
+
+def _read(parse: Callable[[list[Any]], H], data: bytes) -> H:
+    """What `parse` makes of the fields behind the version."""
+    try:
+        return parse(_fields(data))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptData(
+            f"the header cannot be read: {error}.",
+            field="header",
+            value=f"{len(data)} bytes",
+            cure="Use the same version on both ends of the link.",
+        ) from error
+
+
+def _fields(data: bytes) -> list[Any]:
+    if len(data) > MAX_BYTES:
+        raise ValueError("it is too long")
+    fields: list[Any]
+    version, *fields = msgpack.unpackb(data, strict_map_key=True)
+    if version != VERSION:
+        raise ValueError(f"its version is {version}, not {VERSION}")
+    return fields
 
 
 def _bounded(height: Any, width: Any, pixels: int) -> Size:

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from semlink.core.phy.mcs import DEFAULT_MCS
 from semlink.core.schemes import Scheme
 
 
 @dataclass(frozen=True)
 class BitsPayload:
-    """Bytes that arrive exactly or are known to be damaged."""
+    """Bytes that arrive exactly or are known to be damaged.
+
+    Attributes:
+        name: unique within the message; part of the seed of the channel draw. Not "header".
+        data: at least one byte.
+        mcs: the scheme's choice of protection, a name in `phy.mcs.MCS`; the user's goes first.
+        container_bytes: how many of the bytes are the file format's framing and no picture.
+    """
 
     name: str
     data: bytes
+    mcs: str = DEFAULT_MCS
+    container_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class SamplesPayload:
     """Real numbers that travel uncoded, two per channel use, and arrive noisy.
 
     Attributes:
-        name: unique within the message; part of the seed of the channel draw.
+        name: unique within the message; part of the seed of the channel draw. Not "header".
         samples: any shape, absolute values at most `peak`.
         peak: A of the PSNR definition, > 0.
     """

@@ -1,4 +1,4 @@
-"""The semantic communication systems that run on the link."""
+"""The communication systems that run on the link."""
 
 from __future__ import annotations
 
@@ -8,4 +8,17 @@ from enum import StrEnum
 class Scheme(StrEnum):
     """One member per system; each has one encoder and one decoder."""
 
-    GESCO = "gesco"  # one-hot segmentation map as samples, diffusion (arXiv 2306.04321)
+    GESCO = "gesco"  # segmentation map, diffusion (arXiv 2306.04321)
+    JPEG2000 = "jpeg2000"
+    WEBP = "webp"
+    JPEGXL = "jpegxl"
+    AVIF = "avif"
+    HEIC = "heic"  # HEVC intra, the codec inside BPG
+    ANALOG = "analog"  # the picture itself, uncoded, as samples
+
+
+SEPARATE = (Scheme.JPEG2000, Scheme.WEBP, Scheme.JPEGXL, Scheme.AVIF, Scheme.HEIC)
+"""Source coding by an image codec, channel coding by the radio: the classical baseline."""
+
+GENERATIVE = (Scheme.GESCO,)
+"""Those that need a segmenter to send and a network to paint."""

@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha import reflection
 from pydantic import BaseModel, ValidationError
 
 from semlink.core.errors import STATUS, SemlinkError, Unavailable
-from semlink.core.settings import invalid_input
+from semlink.core.base_settings import invalid_input
 
 DRAIN_S = 10.0
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from semlink.core.base_settings import MODEL_NAME, Finite, Settings, validated
+from semlink.core.channel_settings import ChannelSettings
 from semlink.core.errors import InvalidInput
-from semlink.core.noise import NoiseKind, gesco_table_sigma
+from semlink.core.noise import NoiseKind
+from semlink.core.phy.grid import ResourceGrid
+from semlink.core.phy.mcs import protection
 from semlink.core.schemes import Scheme
 
-MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$"
 MULTIPLE = 32  # sides of the working picture; what the shipped networks need
 
 
-class ChannelModel(StrEnum):
-    """Which medium the frame crosses."""
+class Preset(StrEnum):
+    """Where the settings that nobody states come from."""
 
-    AWGN = "awgn"
+    SEMLINK = "semlink"
+    PAPER = "paper"  # what was published, free side information included
+
+
+class Transport(StrEnum):
+    """How a label map travels."""
+
+    ANALOG = "analog"  # one-hot, as samples
+    DIGITAL = "digital"  # losslessly coded, as bits
+
+
+class Csi(StrEnum):
+    """How the receiver knows the channel's gains."""
+
+    PERFECT = "perfect"
+    ESTIMATED = "estimated"  # from pilots
 
 
 class Sampler(StrEnum):
@@ -38,57 +55,13 @@ class Denoiser(StrEnum):
     FDS = "fds"  # the published block: 3x3 average, then 3x3 maximum
 
 
-def _no_nan(value: float) -> float:
-    if math.isnan(value):
-        raise ValueError("it is not a number")
-    return value
-
-
-Level = Annotated[float, AfterValidator(_no_nan)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Settings(BaseModel):
-    """Immutable; unknown fields are refused.
-
-    The fields' descriptions and examples are what forms, error messages and the OpenAPI page show.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
-
-
-class ChannelSettings(Settings):
-    """The medium and its noise."""
-
-    model: ChannelModel = Field(default=ChannelModel.AWGN, description="The medium.")
-    noise: NoiseKind = Field(
-        default=NoiseKind.PSNR_DB, description="Unit in which the level is stated (core.noise)."
-    )
-    level: Level = Field(
-        default=10.0,
-        description="Noise level: -30 .. 200 dB, or inf for no noise; for sigma 0 .. 100.",
-        examples=[10.0],
-    )
-
-    @model_validator(mode="after")
-    def _level_fits_its_kind(self) -> ChannelSettings:
-        if self.noise is NoiseKind.GESCO_TABLE_DB:
-            gesco_table_sigma(self.level)
-        low, high = (0.0, 100.0) if self.noise is NoiseKind.SIGMA else (-30.0, 200.0)
-        noiseless = self.noise is not NoiseKind.SIGMA and self.level == math.inf
-        if not (low <= self.level <= high or noiseless):
-            raise InvalidInput(
-                f"the level is outside {low:g} .. {high:g}.",
-                field=self.noise,
-                value=f"{self.level:g}",
-                cure="Use a level within it.",
-            )
-        return self
-
-
 class ReceiverSettings(Settings):
-    """How the picture is painted back."""
+    """How the channel is undone and the picture painted back."""
 
+    csi: Csi = Field(
+        default=Csi.PERFECT,
+        description="Channel state information: perfect, or estimated from pilots.",
+    )
     network: str = Field(
         default="gesco-camvid",
         pattern=MODEL_NAME,
@@ -121,7 +94,17 @@ class ReceiverSettings(Settings):
 class PhotoSettings(Settings):
     """What is made of the photo."""
 
-    scheme: Scheme = Field(default=Scheme.GESCO, description="The semantic communication system.")
+    scheme: Scheme = Field(
+        default=Scheme.GESCO, description=f"The communication system: {', '.join(Scheme)}."
+    )
+    preset: Preset = Field(
+        default=Preset.SEMLINK,
+        description="semlink, or paper: published defaults, and a header that is free.",
+    )
+    transport: Transport = Field(
+        default=Transport.ANALOG,
+        description="How the label map travels (gesco): analog, or digital (lossless bits).",
+    )
     segmenter: str = Field(
         default="segmenter-camvid",
         pattern=MODEL_NAME,
@@ -136,6 +119,28 @@ class PhotoSettings(Settings):
         description="Short side of the working picture: 64 .. 512 pixels, a multiple of 32.",
         examples=[192],
     )
+    bpp: Finite | None = Field(
+        default=None,
+        gt=0.0,
+        le=64.0,
+        description="Budget: bits per pixel of the working picture, header included, up to 64.",
+        examples=[0.5],
+    )
+    cpp: Finite | None = Field(
+        default=None,
+        gt=0.0,
+        le=64.0,
+        description="Budget: channel uses per pixel of the working picture, header and pilots "
+        "included, up to 64.",
+        examples=[0.25],
+    )
+    mcs: str = Field(
+        default="",
+        max_length=400,
+        description="Modulation and coding scheme of the payloads that travel as bits, as in "
+        "16qam-1/2 or map=qpsk-1/2,picture=64qam-2/3; by default each scheme's own.",
+        examples=["16qam-1/2"],
+    )
     seed: int = Field(
         default=0,
         ge=0,
@@ -143,6 +148,23 @@ class PhotoSettings(Settings):
         description="Seed of every random draw, 0 .. 2^63 - 1; the same seed, the same picture.",
         examples=[0],
     )
+
+    @field_validator("mcs")
+    @classmethod
+    def _mcs_is_in_the_table(cls, text: str) -> str:
+        protection(text)
+        return text
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> PhotoSettings:
+        if self.bpp is not None and self.cpp is not None:
+            raise InvalidInput(
+                "two budgets are given.",
+                field="bpp, cpp",
+                value=f"{self.bpp:g}, {self.cpp:g}",
+                cure="Keep one of them.",
+            )
+        return self
 
 
 class TransmissionSettings(PhotoSettings):
@@ -153,44 +175,47 @@ class TransmissionSettings(PhotoSettings):
         default=ReceiverSettings(), description="The reconstruction."
     )
 
+    @model_validator(mode="after")
+    def _channel_can_be_known(self) -> TransmissionSettings:
+        _ = self.grid
+        return self
 
-S = TypeVar("S", bound=Settings)
+    @property
+    def grid(self) -> ResourceGrid | None:
+        """How the streams lie in time and frequency; None for symbols in mere sequence."""
+        return self.channel.grid(estimated=self.receiver.csi is Csi.ESTIMATED)
 
 
-def validated(model: type[S], values: Mapping[str, Any]) -> S:
-    """Builds settings; the first thing wrong becomes an error of ours.
+# What the publications used where they differ from our defaults; a user's own settings go first.
+# GESCO: github.com/ispamm/GESCO, README and image_sample.py.
+PAPER: dict[Scheme, dict[str, Any]] = {
+    Scheme.GESCO: {
+        "transport": Transport.ANALOG,
+        "sampler": Sampler.DDPM,
+        "steps": 1000,
+        "guidance": 2.0,
+        "denoiser": Denoiser.FDS,
+    },
+}
+
+
+def with_preset(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat fields, completed by the preset that they name.
 
     Raises:
-        InvalidInput: with the field, the value and the cure.
+        InvalidInput: nothing was published for the scheme.
     """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = tuple(str(part) for part in first["loc"])
-        raise invalid_input(model, path, first["msg"], first["input"]) from error
-
-
-def invalid_input(
-    model: type[BaseModel], path: tuple[str, ...], message: str, value: object
-) -> InvalidInput:
-    """The error of ours for a fault that pydantic found; its cure is the field's description.
-
-    Args:
-        model: whose fields were checked.
-        path: name of the field, followed by where inside it the fault is.
-        message: pydantic's, as in "Input should be less than or equal to 20".
-        value: what was given.
-    """
-    known = model.model_fields.get(path[0]) if path else None
-    wanted = (known.description if known else None) or "see the documentation of the settings."
-    reason = message.removeprefix("Value error, ")
-    return InvalidInput(
-        f"{reason[:1].lower()}{reason[1:]}.",
-        field=".".join(path),
-        value=repr(value)[:80],
-        cure=f"Wanted: {wanted[:1].lower()}{wanted[1:]}",
-    )
+    if fields.get("preset") != Preset.PAPER:
+        return dict(fields)
+    scheme = fields.get("scheme", Scheme.GESCO)
+    if scheme not in PAPER:
+        raise InvalidInput(
+            "there is no paper preset for this scheme.",
+            field="preset",
+            value=str(scheme)[:40],
+            cure=f"Leave it out, or use {', '.join(PAPER)}.",
+        )
+    return PAPER[scheme] | dict(fields)
 
 
 def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:
@@ -202,15 +227,24 @@ def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:
     Raises:
         InvalidInput: an unknown name, two noise levels, or a value out of range.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = with_preset({name: value for name, value in fields.items() if value is not None})
     channel = _channel_fields(given)
     receiver = {name: given.pop(name) for name in ReceiverSettings.model_fields if name in given}
     _refuse_unknown(given)
-    return TransmissionSettings(
-        **validated(PhotoSettings, given).model_dump(),
-        channel=_channel_settings(channel),
-        receiver=validated(ReceiverSettings, receiver),
+    photo = validated(PhotoSettings, given)
+    return validated(
+        TransmissionSettings,
+        photo.model_dump()
+        | {
+            "channel": _channel_settings(channel),
+            "receiver": validated(ReceiverSettings, receiver),
+        },
     )
+
+
+_PLAIN_CHANNEL_FIELDS = [
+    name for name in ChannelSettings.model_fields if name not in ("model", "noise", "level")
+]
 
 
 def _channel_fields(given: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +260,7 @@ def _channel_fields(given: dict[str, Any]) -> dict[str, Any]:
     channel: dict[str, Any] = {"model": given.pop("channel")} if "channel" in given else {}
     for kind, level in levels.items():
         channel |= {"noise": kind, "level": level}
-    return channel
+    return channel | {name: given.pop(name) for name in _PLAIN_CHANNEL_FIELDS if name in given}
 
 
 def _channel_settings(fields: Mapping[str, Any]) -> ChannelSettings:
@@ -246,6 +280,7 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
             *PhotoSettings.model_fields,
             "channel",
             *NoiseKind,
+            *_PLAIN_CHANNEL_FIELDS,
             *ReceiverSettings.model_fields,
         ]
         raise InvalidInput(

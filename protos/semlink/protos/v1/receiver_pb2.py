@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from semlink.protos.v1 import types_pb2 as semlink_dot_protos_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n semlink/protos/v1/receiver.proto\x12\x11semlink.protos.v1\x1a\x1dsemlink/protos/v1/types.proto\"\xda\x01\n\x0fReconstructHead\x12\x35\n\x0ctransmission\x18\x01 \x01(\x0b\x32\x1f.semlink.protos.v1.Transmission\x12\x35\n\x08settings\x18\x02 \x01(\x0b\x32#.semlink.protos.v1.ReceiverSettings\x12+\n\x05\x66rame\x18\x03 \x01(\x0b\x32\x1c.semlink.protos.v1.FrameHead\x12,\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x1d.semlink.protos.v1.StreamDraw\"\x83\x01\n\x12ReconstructRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\".semlink.protos.v1.ReconstructHeadH\x00\x12\x31\n\x07symbols\x18\x02 \x01(\x0b\x32\x1e.semlink.protos.v1.SymbolChunkH\x00\x42\x06\n\x04part2^\n\x08Receiver\x12R\n\x0bReconstruct\x12%.semlink.protos.v1.ReconstructRequest\x1a\x18.semlink.protos.v1.Event(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n semlink/protos/v1/receiver.proto\x12\x11semlink.protos.v1\x1a\x1dsemlink/protos/v1/types.proto\"\x87\x02\n\x0fReconstructHead\x12\x35\n\x0ctransmission\x18\x01 \x01(\x0b\x32\x1f.semlink.protos.v1.Transmission\x12\x35\n\x08settings\x18\x02 \x01(\x0b\x32#.semlink.protos.v1.ReceiverSettings\x12+\n\x05\x66rame\x18\x03 \x01(\x0b\x32\x1c.semlink.protos.v1.FrameHead\x12,\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x1d.semlink.protos.v1.StreamDraw\x12+\n\x05gains\x18\x05 \x03(\x0b\x32\x1c.semlink.protos.v1.GainsHead\"\xb2\x01\n\x12ReconstructRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\".semlink.protos.v1.ReconstructHeadH\x00\x12\x31\n\x07symbols\x18\x02 \x01(\x0b\x32\x1e.semlink.protos.v1.SymbolChunkH\x00\x12-\n\x05gains\x18\x03 \x01(\x0b\x32\x1c.semlink.protos.v1.GainChunkH\x00\x42\x06\n\x04part2^\n\x08Receiver\x12R\n\x0bReconstruct\x12%.semlink.protos.v1.ReconstructRequest\x1a\x18.semlink.protos.v1.Event(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'semlink.protos.v1.receiver_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECONSTRUCTHEAD']._serialized_start=87
-  _globals['_RECONSTRUCTHEAD']._serialized_end=305
-  _globals['_RECONSTRUCTREQUEST']._serialized_start=308
-  _globals['_RECONSTRUCTREQUEST']._serialized_end=439
-  _globals['_RECEIVER']._serialized_start=441
-  _globals['_RECEIVER']._serialized_end=535
+  _globals['_RECONSTRUCTHEAD']._serialized_end=350
+  _globals['_RECONSTRUCTREQUEST']._serialized_start=353
+  _globals['_RECONSTRUCTREQUEST']._serialized_end=531
+  _globals['_RECEIVER']._serialized_start=533
+  _globals['_RECEIVER']._serialized_end=627
 # @@protoc_insertion_point(module_scope)

@@ -27,6 +27,7 @@ class ReconstructHead(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     FRAME_FIELD_NUMBER: _builtins.int
     DRAWS_FIELD_NUMBER: _builtins.int
+    GAINS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def transmission(self) -> _types_pb2.Transmission: ...
     @_builtins.property
@@ -35,6 +36,8 @@ class ReconstructHead(_message.Message):
     def frame(self) -> _types_pb2.FrameHead: ...
     @_builtins.property
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.StreamDraw]: ...
+    @_builtins.property
+    def gains(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.GainsHead]: ...
     def __init__(
         self,
         *,
@@ -42,10 +45,11 @@ class ReconstructHead(_message.Message):
         settings: _types_pb2.ReceiverSettings | None = ...,
         frame: _types_pb2.FrameHead | None = ...,
         draws: _abc.Iterable[_types_pb2.StreamDraw] | None = ...,
+        gains: _abc.Iterable[_types_pb2.GainsHead] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "settings", b"settings", "transmission", b"transmission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draws", b"draws", "frame", b"frame", "settings", b"settings", "transmission", b"transmission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draws", b"draws", "frame", b"frame", "gains", b"gains", "settings", b"settings", "transmission", b"transmission"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -57,6 +61,7 @@ class ReconstructRequest(_message.Message):
 
     HEAD_FIELD_NUMBER: _builtins.int
     SYMBOLS_FIELD_NUMBER: _builtins.int
+    GAINS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def head(self) -> Global___ReconstructHead:
         """first message"""
@@ -65,17 +70,22 @@ class ReconstructRequest(_message.Message):
     def symbols(self) -> _types_pb2.SymbolChunk:
         """the frame as received"""
 
+    @_builtins.property
+    def gains(self) -> _types_pb2.GainChunk:
+        """of the channel, after the symbols"""
+
     def __init__(
         self,
         *,
         head: Global___ReconstructHead | None = ...,
         symbols: _types_pb2.SymbolChunk | None = ...,
+        gains: _types_pb2.GainChunk | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "part", b"part", "symbols", b"symbols"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gains", b"gains", "head", b"head", "part", b"part", "symbols", b"symbols"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "part", b"part", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gains", b"gains", "head", b"head", "part", b"part", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["head", "symbols"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["head", "symbols", "gains"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 

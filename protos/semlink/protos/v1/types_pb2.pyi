@@ -80,34 +80,111 @@ class ChannelSettings(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     NOISE_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
+    PILOTS_FIELD_NUMBER: _builtins.int
+    COHERENCE_USES_FIELD_NUMBER: _builtins.int
+    K_FACTOR_FIELD_NUMBER: _builtins.int
+    DELAY_SPREAD_NS_FIELD_NUMBER: _builtins.int
+    SPEED_MPS_FIELD_NUMBER: _builtins.int
+    CARRIER_GHZ_FIELD_NUMBER: _builtins.int
+    SUBCARRIER_SPACING_KHZ_FIELD_NUMBER: _builtins.int
+    SUBCARRIERS_FIELD_NUMBER: _builtins.int
+    ERASURE_RATE_FIELD_NUMBER: _builtins.int
+    PACKET_USES_FIELD_NUMBER: _builtins.int
+    BURST_PACKETS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """awgn"""
+    """awgn, rayleigh, rician, tdl-a .. e, cdl-a .. e, erasure, burst"""
     noise: _builtins.str
     """psnr_db, snr_db, ebno_db, sigma, gesco_table_db"""
     level: _builtins.float
+    pilots: _builtins.int
+    coherence_uses: _builtins.int
+    k_factor: _builtins.float
+    delay_spread_ns: _builtins.float
+    speed_mps: _builtins.float
+    carrier_ghz: _builtins.float
+    subcarrier_spacing_khz: _builtins.float
+    subcarriers: _builtins.int
+    erasure_rate: _builtins.float
+    packet_uses: _builtins.int
+    burst_packets: _builtins.float
     def __init__(
         self,
         *,
         model: _builtins.str | None = ...,
         noise: _builtins.str | None = ...,
         level: _builtins.float | None = ...,
+        pilots: _builtins.int | None = ...,
+        coherence_uses: _builtins.int | None = ...,
+        k_factor: _builtins.float | None = ...,
+        delay_spread_ns: _builtins.float | None = ...,
+        speed_mps: _builtins.float | None = ...,
+        carrier_ghz: _builtins.float | None = ...,
+        subcarrier_spacing_khz: _builtins.float | None = ...,
+        subcarriers: _builtins.int | None = ...,
+        erasure_rate: _builtins.float | None = ...,
+        packet_uses: _builtins.int | None = ...,
+        burst_packets: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_model", b"_model", "_noise", b"_noise", "level", b"level", "model", b"model", "noise", b"noise"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_burst_packets", b"_burst_packets", "_carrier_ghz", b"_carrier_ghz", "_coherence_uses", b"_coherence_uses", "_delay_spread_ns", b"_delay_spread_ns", "_erasure_rate", b"_erasure_rate", "_k_factor", b"_k_factor", "_level", b"_level", "_model", b"_model", "_noise", b"_noise", "_packet_uses", b"_packet_uses", "_pilots", b"_pilots", "_speed_mps", b"_speed_mps", "_subcarrier_spacing_khz", b"_subcarrier_spacing_khz", "_subcarriers", b"_subcarriers", "burst_packets", b"burst_packets", "carrier_ghz", b"carrier_ghz", "coherence_uses", b"coherence_uses", "delay_spread_ns", b"delay_spread_ns", "erasure_rate", b"erasure_rate", "k_factor", b"k_factor", "level", b"level", "model", b"model", "noise", b"noise", "packet_uses", b"packet_uses", "pilots", b"pilots", "speed_mps", b"speed_mps", "subcarrier_spacing_khz", b"subcarrier_spacing_khz", "subcarriers", b"subcarriers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_model", b"_model", "_noise", b"_noise", "level", b"level", "model", b"model", "noise", b"noise"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_burst_packets", b"_burst_packets", "_carrier_ghz", b"_carrier_ghz", "_coherence_uses", b"_coherence_uses", "_delay_spread_ns", b"_delay_spread_ns", "_erasure_rate", b"_erasure_rate", "_k_factor", b"_k_factor", "_level", b"_level", "_model", b"_model", "_noise", b"_noise", "_packet_uses", b"_packet_uses", "_pilots", b"_pilots", "_speed_mps", b"_speed_mps", "_subcarrier_spacing_khz", b"_subcarrier_spacing_khz", "_subcarriers", b"_subcarriers", "burst_packets", b"burst_packets", "carrier_ghz", b"carrier_ghz", "coherence_uses", b"coherence_uses", "delay_spread_ns", b"delay_spread_ns", "erasure_rate", b"erasure_rate", "k_factor", b"k_factor", "level", b"level", "model", b"model", "noise", b"noise", "packet_uses", b"packet_uses", "pilots", b"pilots", "speed_mps", b"speed_mps", "subcarrier_spacing_khz", b"subcarrier_spacing_khz", "subcarriers", b"subcarriers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__burst_packets: _TypeAlias = _typing.Literal["burst_packets"]  # noqa: Y015
+    _WhichOneofArgType__burst_packets: _TypeAlias = _typing.Literal["_burst_packets", b"_burst_packets"]  # noqa: Y015
+    _WhichOneofReturnType__carrier_ghz: _TypeAlias = _typing.Literal["carrier_ghz"]  # noqa: Y015
+    _WhichOneofArgType__carrier_ghz: _TypeAlias = _typing.Literal["_carrier_ghz", b"_carrier_ghz"]  # noqa: Y015
+    _WhichOneofReturnType__coherence_uses: _TypeAlias = _typing.Literal["coherence_uses"]  # noqa: Y015
+    _WhichOneofArgType__coherence_uses: _TypeAlias = _typing.Literal["_coherence_uses", b"_coherence_uses"]  # noqa: Y015
+    _WhichOneofReturnType__delay_spread_ns: _TypeAlias = _typing.Literal["delay_spread_ns"]  # noqa: Y015
+    _WhichOneofArgType__delay_spread_ns: _TypeAlias = _typing.Literal["_delay_spread_ns", b"_delay_spread_ns"]  # noqa: Y015
+    _WhichOneofReturnType__erasure_rate: _TypeAlias = _typing.Literal["erasure_rate"]  # noqa: Y015
+    _WhichOneofArgType__erasure_rate: _TypeAlias = _typing.Literal["_erasure_rate", b"_erasure_rate"]  # noqa: Y015
+    _WhichOneofReturnType__k_factor: _TypeAlias = _typing.Literal["k_factor"]  # noqa: Y015
+    _WhichOneofArgType__k_factor: _TypeAlias = _typing.Literal["_k_factor", b"_k_factor"]  # noqa: Y015
     _WhichOneofReturnType__level: _TypeAlias = _typing.Literal["level"]  # noqa: Y015
     _WhichOneofArgType__level: _TypeAlias = _typing.Literal["_level", b"_level"]  # noqa: Y015
     _WhichOneofReturnType__model: _TypeAlias = _typing.Literal["model"]  # noqa: Y015
     _WhichOneofArgType__model: _TypeAlias = _typing.Literal["_model", b"_model"]  # noqa: Y015
     _WhichOneofReturnType__noise: _TypeAlias = _typing.Literal["noise"]  # noqa: Y015
     _WhichOneofArgType__noise: _TypeAlias = _typing.Literal["_noise", b"_noise"]  # noqa: Y015
+    _WhichOneofReturnType__packet_uses: _TypeAlias = _typing.Literal["packet_uses"]  # noqa: Y015
+    _WhichOneofArgType__packet_uses: _TypeAlias = _typing.Literal["_packet_uses", b"_packet_uses"]  # noqa: Y015
+    _WhichOneofReturnType__pilots: _TypeAlias = _typing.Literal["pilots"]  # noqa: Y015
+    _WhichOneofArgType__pilots: _TypeAlias = _typing.Literal["_pilots", b"_pilots"]  # noqa: Y015
+    _WhichOneofReturnType__speed_mps: _TypeAlias = _typing.Literal["speed_mps"]  # noqa: Y015
+    _WhichOneofArgType__speed_mps: _TypeAlias = _typing.Literal["_speed_mps", b"_speed_mps"]  # noqa: Y015
+    _WhichOneofReturnType__subcarrier_spacing_khz: _TypeAlias = _typing.Literal["subcarrier_spacing_khz"]  # noqa: Y015
+    _WhichOneofArgType__subcarrier_spacing_khz: _TypeAlias = _typing.Literal["_subcarrier_spacing_khz", b"_subcarrier_spacing_khz"]  # noqa: Y015
+    _WhichOneofReturnType__subcarriers: _TypeAlias = _typing.Literal["subcarriers"]  # noqa: Y015
+    _WhichOneofArgType__subcarriers: _TypeAlias = _typing.Literal["_subcarriers", b"_subcarriers"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__burst_packets) -> _WhichOneofReturnType__burst_packets | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__carrier_ghz) -> _WhichOneofReturnType__carrier_ghz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__coherence_uses) -> _WhichOneofReturnType__coherence_uses | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delay_spread_ns) -> _WhichOneofReturnType__delay_spread_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__erasure_rate) -> _WhichOneofReturnType__erasure_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__k_factor) -> _WhichOneofReturnType__k_factor | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__level) -> _WhichOneofReturnType__level | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__model) -> _WhichOneofReturnType__model | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__noise) -> _WhichOneofReturnType__noise | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__packet_uses) -> _WhichOneofReturnType__packet_uses | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pilots) -> _WhichOneofReturnType__pilots | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__speed_mps) -> _WhichOneofReturnType__speed_mps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subcarrier_spacing_khz) -> _WhichOneofReturnType__subcarrier_spacing_khz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subcarriers) -> _WhichOneofReturnType__subcarriers | None: ...
 
 Global___ChannelSettings: _TypeAlias = ChannelSettings  # noqa: Y015
 
@@ -121,6 +198,7 @@ class ReceiverSettings(_message.Message):
     GUIDANCE_FIELD_NUMBER: _builtins.int
     DENOISER_FIELD_NUMBER: _builtins.int
     PREVIEW_STEPS_FIELD_NUMBER: _builtins.int
+    CSI_FIELD_NUMBER: _builtins.int
     network: _builtins.str
     sampler: _builtins.str
     """ddpm, ddim, dpm-solver"""
@@ -129,6 +207,8 @@ class ReceiverSettings(_message.Message):
     denoiser: _builtins.str
     """none, fds"""
     preview_steps: _builtins.int
+    csi: _builtins.str
+    """perfect, estimated"""
     def __init__(
         self,
         *,
@@ -138,11 +218,14 @@ class ReceiverSettings(_message.Message):
         guidance: _builtins.float | None = ...,
         denoiser: _builtins.str | None = ...,
         preview_steps: _builtins.int | None = ...,
+        csi: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__csi: _TypeAlias = _typing.Literal["csi"]  # noqa: Y015
+    _WhichOneofArgType__csi: _TypeAlias = _typing.Literal["_csi", b"_csi"]  # noqa: Y015
     _WhichOneofReturnType__denoiser: _TypeAlias = _typing.Literal["denoiser"]  # noqa: Y015
     _WhichOneofArgType__denoiser: _TypeAlias = _typing.Literal["_denoiser", b"_denoiser"]  # noqa: Y015
     _WhichOneofReturnType__guidance: _TypeAlias = _typing.Literal["guidance"]  # noqa: Y015
@@ -155,6 +238,8 @@ class ReceiverSettings(_message.Message):
     _WhichOneofArgType__sampler: _TypeAlias = _typing.Literal["_sampler", b"_sampler"]  # noqa: Y015
     _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__csi) -> _WhichOneofReturnType__csi | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__denoiser) -> _WhichOneofReturnType__denoiser | None: ...
     @_typing.overload
@@ -180,11 +265,23 @@ class TransmissionSettings(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
+    TRANSPORT_FIELD_NUMBER: _builtins.int
+    BPP_FIELD_NUMBER: _builtins.int
+    CPP_FIELD_NUMBER: _builtins.int
+    MCS_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
-    """gesco"""
+    """gesco, jpeg2000, webp, jpegxl, avif, heic, analog"""
     segmenter: _builtins.str
     size: _builtins.int
     seed: _builtins.int
+    preset: _builtins.str
+    """semlink, paper"""
+    transport: _builtins.str
+    """analog, digital"""
+    bpp: _builtins.float
+    cpp: _builtins.float
+    mcs: _builtins.str
     @_builtins.property
     def channel(self) -> Global___ChannelSettings: ...
     @_builtins.property
@@ -198,11 +295,24 @@ class TransmissionSettings(_message.Message):
         seed: _builtins.int | None = ...,
         channel: Global___ChannelSettings | None = ...,
         receiver: Global___ReceiverSettings | None = ...,
+        preset: _builtins.str | None = ...,
+        transport: _builtins.str | None = ...,
+        bpp: _builtins.float | None = ...,
+        cpp: _builtins.float | None = ...,
+        mcs: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "channel", b"channel", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "channel", b"channel", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bpp: _TypeAlias = _typing.Literal["bpp"]  # noqa: Y015
+    _WhichOneofArgType__bpp: _TypeAlias = _typing.Literal["_bpp", b"_bpp"]  # noqa: Y015
+    _WhichOneofReturnType__cpp: _TypeAlias = _typing.Literal["cpp"]  # noqa: Y015
+    _WhichOneofArgType__cpp: _TypeAlias = _typing.Literal["_cpp", b"_cpp"]  # noqa: Y015
+    _WhichOneofReturnType__mcs: _TypeAlias = _typing.Literal["mcs"]  # noqa: Y015
+    _WhichOneofArgType__mcs: _TypeAlias = _typing.Literal["_mcs", b"_mcs"]  # noqa: Y015
+    _WhichOneofReturnType__preset: _TypeAlias = _typing.Literal["preset"]  # noqa: Y015
+    _WhichOneofArgType__preset: _TypeAlias = _typing.Literal["_preset", b"_preset"]  # noqa: Y015
     _WhichOneofReturnType__scheme: _TypeAlias = _typing.Literal["scheme"]  # noqa: Y015
     _WhichOneofArgType__scheme: _TypeAlias = _typing.Literal["_scheme", b"_scheme"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -211,6 +321,16 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__segmenter: _TypeAlias = _typing.Literal["_segmenter", b"_segmenter"]  # noqa: Y015
     _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
     _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    _WhichOneofReturnType__transport: _TypeAlias = _typing.Literal["transport"]  # noqa: Y015
+    _WhichOneofArgType__transport: _TypeAlias = _typing.Literal["_transport", b"_transport"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bpp) -> _WhichOneofReturnType__bpp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cpp) -> _WhichOneofReturnType__cpp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mcs) -> _WhichOneofReturnType__mcs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__preset) -> _WhichOneofReturnType__preset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__scheme) -> _WhichOneofReturnType__scheme | None: ...
     @_typing.overload
@@ -219,6 +339,8 @@ class TransmissionSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__segmenter) -> _WhichOneofReturnType__segmenter | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__transport) -> _WhichOneofReturnType__transport | None: ...
 
 Global___TransmissionSettings: _TypeAlias = TransmissionSettings  # noqa: Y015
 
@@ -245,38 +367,117 @@ class SamplesLayout(_message.Message):
 Global___SamplesLayout: _TypeAlias = SamplesLayout  # noqa: Y015
 
 @_typing.final
+class CodedLayout(_message.Message):
+    """Transport blocks of equal size, each with a CRC and an LDPC codeword (3GPP TS 38.212)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
+    MCS_FIELD_NUMBER: _builtins.int
+    BLOCK_USES_FIELD_NUMBER: _builtins.int
+    payload_bytes: _builtins.int
+    mcs: _builtins.str
+    """as in 16qam-1/2"""
+    block_uses: _builtins.int
+    """data symbols per block"""
+    def __init__(
+        self,
+        *,
+        payload_bytes: _builtins.int = ...,
+        mcs: _builtins.str = ...,
+        block_uses: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_uses", b"block_uses", "mcs", b"mcs", "payload_bytes", b"payload_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CodedLayout: _TypeAlias = CodedLayout  # noqa: Y015
+
+@_typing.final
 class StreamHead(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
-    CHANNEL_USES_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
     PEAK_FIELD_NUMBER: _builtins.int
     MEAN_POWER_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
+    CODED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    channel_uses: _builtins.int
+    symbols: _builtins.int
+    """with a resource grid: whole slots"""
     peak: _builtins.float
+    """of samples"""
     mean_power: _builtins.float
     @_builtins.property
     def samples(self) -> Global___SamplesLayout: ...
+    @_builtins.property
+    def coded(self) -> Global___CodedLayout: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        channel_uses: _builtins.int = ...,
-        peak: _builtins.float = ...,
+        symbols: _builtins.int = ...,
+        peak: _builtins.float | None = ...,
         mean_power: _builtins.float = ...,
         samples: Global___SamplesLayout | None = ...,
+        coded: Global___CodedLayout | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["layout", b"layout", "samples", b"samples"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_peak", b"_peak", "coded", b"coded", "layout", b"layout", "peak", b"peak", "samples", b"samples"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_uses", b"channel_uses", "layout", b"layout", "mean_power", b"mean_power", "name", b"name", "peak", b"peak", "samples", b"samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_peak", b"_peak", "coded", b"coded", "layout", b"layout", "mean_power", b"mean_power", "name", b"name", "peak", b"peak", "samples", b"samples", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_layout: _TypeAlias = _typing.Literal["samples"]  # noqa: Y015
+    _WhichOneofReturnType__peak: _TypeAlias = _typing.Literal["peak"]  # noqa: Y015
+    _WhichOneofArgType__peak: _TypeAlias = _typing.Literal["_peak", b"_peak"]  # noqa: Y015
+    _WhichOneofReturnType_layout: _TypeAlias = _typing.Literal["samples", "coded"]  # noqa: Y015
     _WhichOneofArgType_layout: _TypeAlias = _typing.Literal["layout", b"layout"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak) -> _WhichOneofReturnType__peak | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_layout) -> _WhichOneofReturnType_layout | None: ...
 
 Global___StreamHead: _TypeAlias = StreamHead  # noqa: Y015
+
+@_typing.final
+class ResourceGrid(_message.Message):
+    """How every stream lies in time (rows) and frequency; a slot of one subcarrier is a coherence
+    block of a single carrier.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    SUBCARRIERS_FIELD_NUMBER: _builtins.int
+    PILOTS_FIELD_NUMBER: _builtins.int
+    SUBCARRIER_SPACING_HZ_FIELD_NUMBER: _builtins.int
+    DELAY_SPREAD_S_FIELD_NUMBER: _builtins.int
+    DOPPLER_HZ_FIELD_NUMBER: _builtins.int
+    rows: _builtins.int
+    subcarriers: _builtins.int
+    pilots: _builtins.int
+    """rows of known symbols, evenly spaced"""
+    subcarrier_spacing_hz: _builtins.float
+    delay_spread_s: _builtins.float
+    doppler_hz: _builtins.float
+    def __init__(
+        self,
+        *,
+        rows: _builtins.int = ...,
+        subcarriers: _builtins.int = ...,
+        pilots: _builtins.int = ...,
+        subcarrier_spacing_hz: _builtins.float = ...,
+        delay_spread_s: _builtins.float = ...,
+        doppler_hz: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay_spread_s", b"delay_spread_s", "doppler_hz", b"doppler_hz", "pilots", b"pilots", "rows", b"rows", "subcarrier_spacing_hz", b"subcarrier_spacing_hz", "subcarriers", b"subcarriers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceGrid: _TypeAlias = ResourceGrid  # noqa: Y015
 
 @_typing.final
 class FrameHead(_message.Message):
@@ -285,22 +486,29 @@ class FrameHead(_message.Message):
     SCHEME_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
     STREAMS_FIELD_NUMBER: _builtins.int
+    GRID_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
     header: _builtins.bytes
+    """only where it does not travel by radio"""
     @_builtins.property
     def streams(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamHead]: ...
+    @_builtins.property
+    def grid(self) -> Global___ResourceGrid: ...
     def __init__(
         self,
         *,
         scheme: _builtins.str = ...,
-        header: _builtins.bytes = ...,
+        header: _builtins.bytes | None = ...,
         streams: _abc.Iterable[Global___StreamHead] | None = ...,
+        grid: Global___ResourceGrid | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_header", b"_header", "grid", b"grid", "header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "scheme", b"scheme", "streams", b"streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_header", b"_header", "grid", b"grid", "header", b"header", "scheme", b"scheme", "streams", b"streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__header: _TypeAlias = _typing.Literal["header"]  # noqa: Y015
+    _WhichOneofArgType__header: _TypeAlias = _typing.Literal["_header", b"_header"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__header) -> _WhichOneofReturnType__header | None: ...
 
 Global___FrameHead: _TypeAlias = FrameHead  # noqa: Y015
 
@@ -339,6 +547,7 @@ class StreamDraw(_message.Message):
     MEASURED_NOISE_POWER_FIELD_NUMBER: _builtins.int
     MEASURED_SNR_DB_FIELD_NUMBER: _builtins.int
     MEASURED_PSNR_DB_FIELD_NUMBER: _builtins.int
+    MEASURED_GAIN_DB_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     noise_power: _builtins.float
     """N0 per channel use, as set"""
@@ -346,6 +555,7 @@ class StreamDraw(_message.Message):
     """as drawn"""
     measured_snr_db: _builtins.float
     measured_psnr_db: _builtins.float
+    measured_gain_db: _builtins.float
     def __init__(
         self,
         *,
@@ -354,14 +564,63 @@ class StreamDraw(_message.Message):
         measured_noise_power: _builtins.float = ...,
         measured_snr_db: _builtins.float = ...,
         measured_psnr_db: _builtins.float = ...,
+        measured_gain_db: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured_noise_power", b"measured_noise_power", "measured_psnr_db", b"measured_psnr_db", "measured_snr_db", b"measured_snr_db", "name", b"name", "noise_power", b"noise_power"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured_gain_db", b"measured_gain_db", "measured_noise_power", b"measured_noise_power", "measured_psnr_db", b"measured_psnr_db", "measured_snr_db", b"measured_snr_db", "name", b"name", "noise_power", b"noise_power"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamDraw: _TypeAlias = StreamDraw  # noqa: Y015
+
+@_typing.final
+class GainsHead(_message.Message):
+    """What the medium multiplied a stream's symbols with: symbol i by gain i / hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    hold: _builtins.int
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        hold: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GainsHead: _TypeAlias = GainsHead  # noqa: Y015
+
+@_typing.final
+class GainChunk(_message.Message):
+    """A run of gains of one stream, as in SymbolChunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    GAINS_FIELD_NUMBER: _builtins.int
+    stream: _builtins.int
+    gains: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        stream: _builtins.int = ...,
+        gains: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gains", b"gains", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GainChunk: _TypeAlias = GainChunk  # noqa: Y015
 
 @_typing.final
 class PayloadAccount(_message.Message):
@@ -371,10 +630,18 @@ class PayloadAccount(_message.Message):
     SAMPLES_FIELD_NUMBER: _builtins.int
     PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
     CHANNEL_USES_FIELD_NUMBER: _builtins.int
+    MCS_FIELD_NUMBER: _builtins.int
+    CODE_RATE_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    CONTAINER_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     samples: _builtins.int
     payload_bytes: _builtins.int
     channel_uses: _builtins.int
+    mcs: _builtins.str
+    code_rate: _builtins.float
+    blocks: _builtins.int
+    container_bytes: _builtins.int
     def __init__(
         self,
         *,
@@ -382,10 +649,14 @@ class PayloadAccount(_message.Message):
         samples: _builtins.int = ...,
         payload_bytes: _builtins.int = ...,
         channel_uses: _builtins.int = ...,
+        mcs: _builtins.str = ...,
+        code_rate: _builtins.float = ...,
+        blocks: _builtins.int = ...,
+        container_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_uses", b"channel_uses", "name", b"name", "payload_bytes", b"payload_bytes", "samples", b"samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "channel_uses", b"channel_uses", "code_rate", b"code_rate", "container_bytes", b"container_bytes", "mcs", b"mcs", "name", b"name", "payload_bytes", b"payload_bytes", "samples", b"samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -455,23 +726,70 @@ class Propagated(_message.Message):
 Global___Propagated: _TypeAlias = Propagated  # noqa: Y015
 
 @_typing.final
-class Denoised(_message.Message):
+class PayloadVerdict(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    NAME_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    BLOCKS_LOST_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
-    DENOISE_S_FIELD_NUMBER: _builtins.int
-    denoise_s: _builtins.float
-    @_builtins.property
-    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    name: _builtins.str
+    blocks: _builtins.int
+    blocks_lost: _builtins.int
+    lost: _builtins.bool
     def __init__(
         self,
         *,
-        lost: _abc.Iterable[_builtins.str] | None = ...,
+        name: _builtins.str = ...,
+        blocks: _builtins.int = ...,
+        blocks_lost: _builtins.int = ...,
+        lost: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "blocks_lost", b"blocks_lost", "lost", b"lost", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PayloadVerdict: _TypeAlias = PayloadVerdict  # noqa: Y015
+
+@_typing.final
+class Demodulated(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYLOADS_FIELD_NUMBER: _builtins.int
+    DEMODULATE_S_FIELD_NUMBER: _builtins.int
+    demodulate_s: _builtins.float
+    @_builtins.property
+    def payloads(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayloadVerdict]: ...
+    def __init__(
+        self,
+        *,
+        payloads: _abc.Iterable[Global___PayloadVerdict] | None = ...,
+        demodulate_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["demodulate_s", b"demodulate_s", "payloads", b"payloads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Demodulated: _TypeAlias = Demodulated  # noqa: Y015
+
+@_typing.final
+class Denoised(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DENOISE_S_FIELD_NUMBER: _builtins.int
+    denoise_s: _builtins.float
+    def __init__(
+        self,
+        *,
         denoise_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["denoise_s", b"denoise_s", "lost", b"lost"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["denoise_s", b"denoise_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,23 +824,53 @@ class Reconstructed(_message.Message):
     NETWORK_S_FIELD_NUMBER: _builtins.int
     SAMPLE_S_FIELD_NUMBER: _builtins.int
     FINISH_S_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
     network_s: _builtins.float
     sample_s: _builtins.float
     finish_s: _builtins.float
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         network_s: _builtins.float = ...,
         sample_s: _builtins.float = ...,
         finish_s: _builtins.float = ...,
+        lost: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_s", b"finish_s", "network_s", b"network_s", "sample_s", b"sample_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_s", b"finish_s", "lost", b"lost", "network_s", b"network_s", "sample_s", b"sample_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reconstructed: _TypeAlias = Reconstructed  # noqa: Y015
+
+@_typing.final
+class Lost(_message.Message):
+    """The last event where the radio lost too much for a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    PAYLOADS_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """lost, outage"""
+    @_builtins.property
+    def payloads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+        payloads: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "payloads", b"payloads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lost: _TypeAlias = Lost  # noqa: Y015
 
 @_typing.final
 class PictureChunk(_message.Message):
@@ -559,6 +907,8 @@ class Event(_message.Message):
     DENOISED_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     RECONSTRUCTED_FIELD_NUMBER: _builtins.int
+    DEMODULATED_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def picture(self) -> Global___PictureChunk: ...
     @_builtins.property
@@ -571,6 +921,10 @@ class Event(_message.Message):
     def progress(self) -> Global___Progress: ...
     @_builtins.property
     def reconstructed(self) -> Global___Reconstructed: ...
+    @_builtins.property
+    def demodulated(self) -> Global___Demodulated: ...
+    @_builtins.property
+    def lost(self) -> Global___Lost: ...
     def __init__(
         self,
         *,
@@ -580,12 +934,14 @@ class Event(_message.Message):
         denoised: Global___Denoised | None = ...,
         progress: Global___Progress | None = ...,
         reconstructed: Global___Reconstructed | None = ...,
+        demodulated: Global___Demodulated | None = ...,
+        lost: Global___Lost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["denoised", b"denoised", "encoded", b"encoded", "kind", b"kind", "picture", b"picture", "progress", b"progress", "propagated", b"propagated", "reconstructed", b"reconstructed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["demodulated", b"demodulated", "denoised", b"denoised", "encoded", b"encoded", "kind", b"kind", "lost", b"lost", "picture", b"picture", "progress", b"progress", "propagated", b"propagated", "reconstructed", b"reconstructed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["denoised", b"denoised", "encoded", b"encoded", "kind", b"kind", "picture", b"picture", "progress", b"progress", "propagated", b"propagated", "reconstructed", b"reconstructed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["demodulated", b"demodulated", "denoised", b"denoised", "encoded", b"encoded", "kind", b"kind", "lost", b"lost", "picture", b"picture", "progress", b"progress", "propagated", b"propagated", "reconstructed", b"reconstructed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["picture", "encoded", "propagated", "denoised", "progress", "reconstructed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["picture", "encoded", "propagated", "denoised", "progress", "reconstructed", "demodulated", "lost"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

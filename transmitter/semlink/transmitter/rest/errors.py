@@ -23,7 +23,7 @@ from semlink.core.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from semlink.core.settings import invalid_input
+from semlink.core.base_settings import invalid_input
 from semlink.transmitter.rest.form import ReconstructionForm
 
 RETRY_AFTER_S: dict[type[SemlinkError], int] = {Busy: 2, Unavailable: 5}

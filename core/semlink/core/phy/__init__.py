@@ -1,0 +1,1 @@
+"""The physical layer: transport blocks, modulation, resource grids, equalisation."""

@@ -1,0 +1,166 @@
+"""How a payload becomes data symbols; what the receiver needs to undo it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from semlink.core.errors import InvalidInput
+from semlink.core.phy.mcs import Mcs, mcs_named
+
+# 3GPP TS 38.212: a code block holds 8448 bits in base graph 1 and 3840 in base graph 2, which
+# alone goes below rate 1/3; a transport block of up to 3824 bits has a CRC of 16 bits.
+BASE_GRAPH_1_BITS = 8448
+BASE_GRAPH_2_BITS = 3840
+LONG_CRC_ABOVE_BITS = 3824
+LEAST_RATE = {BASE_GRAPH_1_BITS: 1 / 3, BASE_GRAPH_2_BITS: 1 / 5}
+MAX_PAYLOAD_BYTES = (1 << 24) - 1
+
+
+@dataclass(frozen=True)
+class SamplesLayout:
+    """Analog mapping: sample 2k and 2k+1 are the real and imaginary part of symbol k.
+
+    Attributes:
+        shape: of the payload; an odd number of samples is completed by one zero.
+    """
+
+    shape: tuple[int, ...]
+
+    @property
+    def sample_count(self) -> int:
+        """Number of samples, without the completing zero."""
+        return math.prod(self.shape)
+
+    @property
+    def channel_uses(self) -> int:
+        """Number of data symbols."""
+        return (self.sample_count + 1) // 2
+
+
+@dataclass(frozen=True)
+class CodedLayout:
+    """Transport blocks of equal size, each with a CRC and one LDPC codeword of its own.
+
+    Attributes:
+        payload_bytes: size of the payload, >= 1; the last block is completed by zeros.
+        mcs: name of the modulation and coding scheme.
+        block_uses: data symbols of one block. `coded_layout` takes the least that the scheme's
+            nominal rate allows; more of them make the code stronger (rate matching).
+    """
+
+    payload_bytes: int
+    mcs: str
+    block_uses: int
+
+    @cached_property
+    def scheme(self) -> Mcs:
+        """The row of the table."""
+        return mcs_named(self.mcs)
+
+    @property
+    def blocks(self) -> int:
+        """Number of transport blocks."""
+        return _blocks(self.payload_bytes, self.scheme)
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of the payload in one block."""
+        return math.ceil(self.payload_bytes / self.blocks)
+
+    @property
+    def crc_bits(self) -> int:
+        """16 or 24."""
+        return _crc_bits(8 * self.block_bytes)
+
+    @property
+    def info_bits(self) -> int:
+        """Bits that the code protects per block, CRC included: k."""
+        return 8 * self.block_bytes + self.crc_bits
+
+    @property
+    def coded_bits(self) -> int:
+        """Bits on the air per block: n."""
+        return self.block_uses * self.scheme.bits_per_symbol
+
+    @property
+    def channel_uses(self) -> int:
+        """Number of data symbols."""
+        return self.blocks * self.block_uses
+
+    @property
+    def bits_per_use(self) -> float:
+        """Information bits, CRC included, per data symbol."""
+        return self.info_bits / self.block_uses
+
+
+def coded_layout(payload_bytes: int, mcs: str, granted_uses: int | None = None) -> CodedLayout:
+    """The layout of a payload at the scheme's nominal rate, or at the rate that fills a grant.
+
+    Args:
+        payload_bytes: size of the payload.
+        mcs: name of the modulation and coding scheme.
+        granted_uses: data symbols that may be spent; what exceeds the lowest rate of the code
+            (1/5 or 1/3, TS 38.212) stays unspent.
+
+    Raises:
+        InvalidInput: the payload is empty, or the grant is less than the scheme needs.
+    """
+    if payload_bytes < 1:
+        raise InvalidInput("a payload of no bytes cannot be sent.", field="payload", value=0)
+    least = CodedLayout(payload_bytes, mcs, _nominal_uses(payload_bytes, mcs_named(mcs)))
+    if granted_uses is None:
+        return least
+    if granted_uses < least.channel_uses:
+        raise InvalidInput(
+            f"{payload_bytes} bytes at {mcs} need {least.channel_uses} channel uses.",
+            field="budget",
+            value=f"{granted_uses} channel uses",
+            cure="Grant more, or send fewer bytes.",
+        )
+    uses = min(granted_uses // least.blocks, _most_uses(least))
+    return CodedLayout(payload_bytes, mcs, max(uses, least.block_uses))
+
+
+def check_coded(layout: CodedLayout) -> None:
+    """Refuses what no encoder of ours makes.
+
+    Raises:
+        InvalidInput: the scheme is unknown, or the code rate is outside of what TS 38.212 has.
+    """
+    mcs = mcs_named(layout.mcs)
+    sizes_fit = 1 <= layout.payload_bytes <= MAX_PAYLOAD_BYTES and layout.block_uses > 0
+    if not sizes_fit or layout.block_uses > _most_uses(layout) or (
+        layout.block_uses < _nominal_uses(layout.payload_bytes, mcs)
+    ):
+        raise InvalidInput(
+            "the code is outside of what the modulation and coding scheme allows.",
+            field="layout",
+            value=f"{layout.payload_bytes} bytes, {layout.block_uses} uses per block",
+        )
+
+
+def _blocks(payload_bytes: int, mcs: Mcs) -> int:
+    largest = _largest_block_bits(mcs)
+    return math.ceil(8 * payload_bytes / (largest - _crc_bits(largest)))
+
+
+def _largest_block_bits(mcs: Mcs) -> int:
+    return BASE_GRAPH_1_BITS if mcs.code_rate > LEAST_RATE[BASE_GRAPH_1_BITS] else BASE_GRAPH_2_BITS
+
+
+def _crc_bits(payload_bits: int) -> int:
+    return 24 if payload_bits > LONG_CRC_ABOVE_BITS else 16
+
+
+def _nominal_uses(payload_bytes: int, mcs: Mcs) -> int:
+    layout = CodedLayout(payload_bytes, mcs.name, 1)
+    return math.ceil(layout.info_bits / (mcs.code_rate * mcs.bits_per_symbol))
+
+
+def _most_uses(layout: CodedLayout) -> int:
+    """Data symbols of a block at the lowest rate of its code."""
+    small = layout.info_bits <= BASE_GRAPH_2_BITS
+    rate = LEAST_RATE[BASE_GRAPH_2_BITS if small else BASE_GRAPH_1_BITS]
+    return math.floor(layout.info_bits / rate / layout.scheme.bits_per_symbol)

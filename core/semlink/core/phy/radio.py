@@ -1,0 +1,134 @@
+"""What the settings of a transmission say of its physical layer, and what it may cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from semlink.core.errors import InvalidInput
+from semlink.core.phy.grid import ResourceGrid
+from semlink.core.phy.layouts import CodedLayout, coded_layout
+from semlink.core.phy.mcs import HEADER_MCS, MCS, Mcs, protection
+from semlink.core.pictures import Size
+from semlink.core.settings import Preset, TransmissionSettings
+
+HEADER = "header"  # name of the stream that carries it
+CONTROL_BYTES = 4  # per payload of bits: 1 byte for its MCS, 3 for its length
+
+
+@dataclass(frozen=True)
+class Radio:
+    """How messages are put on the air.
+
+    Attributes:
+        grid: of all streams; None for symbols in mere sequence.
+        asked: modulation and coding schemes that the user wants, see `phy.mcs.protection`.
+        free_header: the header costs nothing and is never lost, as in the publications.
+        most_bytes: budget for header and payloads; None for no limit.
+        granted_uses: budget in channel uses, header and pilots included; None for no limit.
+    """
+
+    grid: ResourceGrid | None = None
+    asked: Mapping[str, Mcs] = field(default_factory=dict)
+    free_header: bool = False
+    most_bytes: int | None = None
+    granted_uses: int | None = None
+
+    @classmethod
+    def of(cls, settings: TransmissionSettings, working: Size) -> Radio:
+        """The radio of a transmission, whose budget is per pixel of the working picture."""
+        bits = None if settings.bpp is None else settings.bpp * working.pixels
+        uses = None if settings.cpp is None else settings.cpp * working.pixels
+        return cls(
+            grid=settings.grid,
+            asked=protection(settings.mcs),
+            free_header=settings.preset is Preset.PAPER,
+            most_bytes=None if bits is None else math.floor(bits / 8),
+            granted_uses=None if uses is None else math.floor(uses),
+        )
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether there is a limit of either kind."""
+        return self.most_bytes is not None or self.granted_uses is not None
+
+    def mcs(self, payload: str, default: str) -> str:
+        """Name of the scheme that protects a payload: the user's, or the default."""
+        if payload == HEADER:
+            asked = self.asked.get(HEADER)
+        else:
+            asked = self.asked.get(payload) or self.asked.get("")
+        return asked.name if asked else default
+
+    def header_layout(self, header_bytes: int, bits_payloads: int) -> CodedLayout | None:
+        """Layout of the header with its control information; None if it is free."""
+        if self.free_header:
+            return None
+        return coded_layout(
+            header_bytes + CONTROL_BYTES * bits_payloads, self.mcs(HEADER, HEADER_MCS)
+        )
+
+    def air_uses(self, data_uses: int) -> int:
+        """Channel uses of so many data symbols of one stream, pilots included."""
+        return self.grid.channel_uses(data_uses) if self.grid else data_uses
+
+    def data_uses(self, air_uses: int) -> int:
+        """The most data symbols of one stream in so many channel uses."""
+        return self.grid.data_uses(air_uses) if self.grid else max(0, air_uses)
+
+    def remaining_uses(self, header_bytes: int, bits_payloads: int) -> int | None:
+        """Data symbols left for the only payload; None for no limit."""
+        if self.granted_uses is None:
+            return None
+        layout = self.header_layout(header_bytes, bits_payloads)
+        header_uses = self.air_uses(layout.channel_uses) if layout else 0
+        return self.data_uses(self.granted_uses - header_uses)
+
+    def most_payload_bytes(self, header_bytes: int, mcs: str) -> int | None:
+        """Size of the largest only payload that the budget allows; None for no limit.
+
+        Args:
+            header_bytes: size of the scheme's header.
+            mcs: of the payload.
+
+        Raises:
+            InvalidInput: the header alone takes all of it.
+        """
+        most: int | None = None
+        if self.most_bytes is not None:
+            most = self.most_bytes - header_bytes - CONTROL_BYTES * (not self.free_header)
+        uses = self.remaining_uses(header_bytes, 1)
+        if uses is not None:
+            most = largest_payload(uses, mcs)
+        if most is not None and most < 1:
+            raise impossible_budget("the header alone takes all of it.", self)
+        return most
+
+    def strongest_mcs(self, header_bytes: int, payload_bytes: int) -> str | None:
+        """The most robust scheme at which the only payload fits the granted channel uses.
+
+        Returns:
+            Its name, or None if the payload does not fit at any.
+        """
+        uses = self.remaining_uses(header_bytes, 1)
+        for mcs in sorted(MCS.values(), key=lambda mcs: (mcs.efficiency, mcs.bits_per_symbol)):
+            needed = coded_layout(payload_bytes, mcs.name).channel_uses
+            if uses is None or needed <= uses:
+                return mcs.name
+        return None
+
+
+def largest_payload(data_uses: int, mcs: str) -> int:
+    """Bytes of the largest payload that fits so many data symbols; 0 if none does."""
+    payload_bytes = math.floor(data_uses * MCS[mcs].efficiency / 8)
+    while payload_bytes > 0 and coded_layout(payload_bytes, mcs).channel_uses > data_uses:
+        payload_bytes -= 1
+    return payload_bytes
+
+
+def impossible_budget(reason: str, radio: Radio, cure: str = "Grant more.") -> InvalidInput:
+    """The error for a budget that cannot be met."""
+    in_bytes = radio.most_bytes is not None
+    value = f"{radio.most_bytes} bytes" if in_bytes else f"{radio.granted_uses} channel uses"
+    return InvalidInput(reason, field="bpp" if in_bytes else "cpp", value=value, cure=cure)
