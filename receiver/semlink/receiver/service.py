@@ -9,17 +9,13 @@ from typing import Any
 
 import grpc
 
-from semlink.core.errors import CorruptData, DeadlineExceeded, InvalidInput, Unavailable
+from semlink.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import Event
-from semlink.core.frame import Propagation
+from semlink.core.frame_serde import PropagationAssembler
 from semlink.core.hop import reported
-from semlink.core.serde import (
-    FrameAssembler,
-    draw_from_proto,
-    receiver_settings_from_proto,
-    transmission_from_proto,
-)
+from semlink.core.schemes import GENERATIVE
+from semlink.core.serde import receiver_settings_from_proto, transmission_from_proto
 from semlink.core.serving import Service
 from semlink.protos.v1 import receiver_pb2 as pb
 from semlink.protos.v1 import receiver_pb2_grpc, types_pb2
@@ -91,44 +87,40 @@ def receiver_service(settings: ReceiverServerSettings) -> Service:
 
 
 async def _work(receiver: Receiver, requests: Requests) -> Work:
-    """Reads head, then symbols; what the head gives away is refused before the symbols come."""
-    head = _expect("head", await anext(requests, None)).head
+    """Reads a call; what its head gives away is refused before the symbols come."""
+    first = await anext(requests, None)
+    if first is None or first.WhichOneof("part") != "head":
+        raise _misplaced(first, "the head")
+    head = first.head
     transmission = transmission_from_proto(head.transmission)
     settings = receiver_settings_from_proto(head.settings)
-    receiver.network(settings.network)
-    _check_draws(head)
-    assembler = FrameAssembler(head.frame)
-    async for request in requests:
-        assembler.add(_expect("symbols", request).symbols)
-    propagation = await asyncio.to_thread(_propagation, head, assembler)
+    if head.frame.scheme in GENERATIVE:
+        receiver.network(settings.network)
+    assembler = PropagationAssembler(head.frame, head.draws, head.gains)
+    await _collect(assembler, requests)
+    propagation = await asyncio.to_thread(assembler.propagation)
     return receiver.reconstruct(propagation, settings, transmission)
 
 
-def _expect(part: str, request: pb.ReconstructRequest | None) -> pb.ReconstructRequest:
+async def _collect(assembler: PropagationAssembler, requests: Requests) -> None:
+    async for request in requests:
+        match request.WhichOneof("part"):
+            case "symbols":
+                assembler.add_symbols(request.symbols)
+            case "gains":
+                assembler.add_gains(request.gains)
+            case _:
+                raise _misplaced(request, "symbols or gains")
+
+
+def _misplaced(request: pb.ReconstructRequest | None, expected: str) -> InvalidInput:
     found = request.WhichOneof("part") if request else None
-    if request is None or found != part:
-        raise InvalidInput(
-            f"the call goes on with {found or 'nothing'} where {part} belongs.",
-            field="part",
-            value=str(found),
-            cure="Send one head, then the symbols.",
-        )
-    return request
-
-
-def _check_draws(head: pb.ReconstructHead) -> None:
-    streams = [stream.name for stream in head.frame.streams]
-    if [draw.name for draw in head.draws] != streams:
-        raise CorruptData(
-            "the channel's draws are not those of the frame's streams.",
-            field="draws",
-            value=f"{len(head.draws)} for {len(streams)} streams",
-            cure="Send one draw for each stream, in the same order.",
-        )
-
-
-def _propagation(head: pb.ReconstructHead, assembler: FrameAssembler) -> Propagation:
-    return Propagation(assembler.frame(), tuple(draw_from_proto(draw) for draw in head.draws))
+    return InvalidInput(
+        f"the call goes on with {found or 'nothing'} where {expected} belongs.",
+        field="part",
+        value=str(found),
+        cure="Send one head, then the symbols, then the gains.",
+    )
 
 
 def _messages(event: Event) -> list[types_pb2.Event]:

@@ -14,14 +14,13 @@ from semlink.core.errors import Busy, DeadlineExceeded, Unavailable
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import Encoded
 from semlink.core.frame import Frame
+from semlink.core.frame_serde import frame_head_to_proto, symbol_chunks
 from semlink.core.healthcheck import health_of
 from semlink.core.hop import CHANNEL_OPTIONS, events_from
 from semlink.core.pictures import PictureLimits, photo_digest, read_photo
 from semlink.core.serde import (
     channel_settings_to_proto,
-    frame_head_to_proto,
     receiver_settings_to_proto,
-    symbol_chunks,
     transmission_to_proto,
 )
 from semlink.core.settings import TransmissionSettings
