@@ -13,10 +13,11 @@ import hypothesis
 import numpy as np
 import pytest
 
-from semlink.core.frame import Propagation, StreamDraw
+from semlink.core.frame import Gains, Propagation, StreamDraw
 from semlink.core.headers import MapHeader
 from semlink.core.message import Message, SamplesPayload
-from semlink.core.phy import modulate
+from semlink.core.phy.modulation import modulate
+from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Size
 from semlink.core.schemes import Scheme
 from semlink.core.serving import RunningServer, running_server
@@ -175,9 +176,12 @@ def arrived() -> Propagation:
     samples = (labels == np.arange(3)[:, None, None]).astype(np.float32)
     header = MapHeader(Size(70, 110), Size(64, 96), "camvid", 12, present)
     payload = SamplesPayload("map", samples, peak=1.0)
-    frame = modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)))
+    message = Message(Scheme.GESCO, header.to_bytes(), (payload,))
+    frame = modulate(message, Radio(free_header=True))
     (stream,) = frame.streams
     noise = 0.2 * generator.standard_normal((2, stream.symbols.size))
     symbols = (stream.symbols + noise[0] + 1j * noise[1]).astype(np.complex64)
-    draw = StreamDraw("map", 0.08, 0.08, 8.0, 14.0)
-    return Propagation(replace(frame, streams=(replace(stream, symbols=symbols),)), (draw,))
+    draw = StreamDraw("map", 0.08, 0.08, 8.0, 14.0, 0.0)
+    gains = Gains(np.ones(1, np.complex64), symbols.size)
+    noisy = replace(frame, streams=(replace(stream, symbols=symbols),))
+    return Propagation(noisy, (draw,), (gains,))

@@ -9,17 +9,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from semlink.core.codecs.label_map import encode_map
 from torch import Tensor
 
 from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
-from semlink.core.events import Denoised, Event, Progress, Reconstructed
-from semlink.core.frame import Frame, Propagation
+from semlink.core.events import (
+    Demodulated,
+    Denoised,
+    Event,
+    Lost,
+    Outcome,
+    Progress,
+    Reconstructed,
+)
+from semlink.core.frame import Frame, Gains, Propagation, StreamDraw
 from semlink.core.headers import MapHeader
-from semlink.core.message import Message, SamplesPayload
-from semlink.core.phy import demodulate, modulate
+from semlink.core.message import BitsPayload, Message, SamplesPayload
+from semlink.core.phy.demodulation import demodulate
+from semlink.core.phy.modulation import modulate
+from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Size
+from semlink.core.received import ReceivedSamples
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Denoiser, ReceiverSettings, Sampler
+from semlink.core.settings import Csi, Denoiser, ReceiverSettings, Sampler
 from semlink.core.transmission import Transmission
 from semlink.receiver.denoising.fds import fds
 from semlink.receiver.diffusion.guidance import guided
@@ -88,7 +100,8 @@ def test_events_come_in_order_and_size(
     reconstruct: Callable[..., list[Event]], sampler: Sampler
 ) -> None:
     events = reconstruct(FAST.model_copy(update={"sampler": sampler}))
-    assert [type(event) for event in events] == [Denoised, *[Progress] * 3, Reconstructed]
+    kinds = [Demodulated, Denoised, *[Progress] * 3, Reconstructed]
+    assert [type(event) for event in events] == kinds
     steps = [(event.step, event.steps) for event in events if isinstance(event, Progress)]
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert painted(events).picture.shape == (70, 110, 3)
@@ -121,8 +134,10 @@ def test_the_picture_is_what_the_sampler_alone_paints(
     generator = torch.Generator().manual_seed(TRANSMISSION.seed_for("diffusion"))
     noise = torch.randn(1, 3, 64, 96, generator=generator)
     class_map = torch.zeros(1, 12, 64, 96)
-    (payload,) = demodulate(arrived).payloads
-    class_map[0, [0, 3, 7]] = fds(torch.from_numpy(payload.samples.copy()))  # type: ignore[union-attr]
+    (payload,) = demodulate(arrived, Csi.PERFECT).payloads
+    assert isinstance(payload, ReceivedSamples)
+    maps, variance = map(torch.from_numpy, (payload.samples.copy(), payload.noise_variance.copy()))
+    class_map[0, [0, 3, 7]] = fds(maps, variance)
     denoise = guided(network.net, class_map, scale=3.0)
     picture = run(ddim(denoise, noise, spaced_timesteps(1000, 4), network.process))
     settings = ReceiverSettings(network=NAME, steps=4, guidance=3.0, sampler=Sampler.DDIM)
@@ -135,21 +150,20 @@ def test_previews_come_when_asked_for(reconstruct: Callable[..., list[Event]]) -
     previews = [event.preview for event in events if isinstance(event, Progress)]
     assert [preview is not None for preview in previews] == [False, True, False, True, False]
     assert all(preview.shape == (64, 96, 3) for preview in previews if preview is not None)
-    assert not any(event.preview is not None for event in reconstruct()[1:-1])  # type: ignore[union-attr]
+    assert not any(event.preview is not None for event in reconstruct()[2:-1])  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("denoiser", Denoiser)
 def test_maps_name_present_classes_only(
     reconstruct: Callable[..., list[Event]], denoiser: Denoiser
 ) -> None:
-    denoised = reconstruct(FAST.model_copy(update={"denoiser": denoiser}))[0]
+    denoised = reconstruct(FAST.model_copy(update={"denoiser": denoiser}))[1]
     assert isinstance(denoised, Denoised)
     for labels in (denoised.received_map, denoised.denoised_map):
         assert labels.shape == (64, 96)
         assert set(np.unique(labels)) == {0, 3, 7}
     same = (denoised.received_map == denoised.denoised_map).all()
     assert same == (denoiser is Denoiser.NONE)
-    assert denoised.lost == ()
 
 
 def test_absent_classes_condition_as_exact_zeros(spy: Spy, arrived: Propagation) -> None:
@@ -202,10 +216,75 @@ def test_warm_asks_every_network(spy: Spy) -> None:
     assert spy.calls == 1
 
 
+# What the radio loses
+
+
+LABELS = np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) // 32 % 3 * 3
+
+
+def digital() -> Propagation:
+    """A GESCO frame whose map travels as bits, behind a channel that changes nothing."""
+    present = (0, 3, 6)
+    header = MapHeader(Size(70, 110), Size(64, 96), "camvid", 12, present)
+    payload = BitsPayload("map", encode_map(LABELS, present), "qpsk-1/2")
+    return unharmed(modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)), Radio()))
+
+
+def unharmed(frame: Frame) -> Propagation:
+    draws = tuple(StreamDraw(s.name, 0.0, 0.0, np.inf, np.inf, 0.0) for s in frame.streams)
+    gains = (Gains(np.ones(1, np.complex64), max(s.symbols.size, 1)) for s in frame.streams)
+    return Propagation(frame, draws, tuple(gains))
+
+
+def erased(propagation: Propagation, name: str) -> Propagation:
+    """The same, with a stream of which nothing arrived."""
+    streams = tuple(
+        replace(stream, symbols=0 * stream.symbols) if stream.name == name else stream
+        for stream in propagation.frame.streams
+    )
+    gains = tuple(
+        Gains(0 * gain.values, gain.hold) if stream.name == name else gain
+        for stream, gain in zip(streams, propagation.gains, strict=True)
+    )
+    return replace(propagation, frame=replace(propagation.frame, streams=streams), gains=gains)
+
+
+def test_a_map_that_travels_as_bits_arrives_exactly(receiver: Receiver) -> None:
+    events = list(receiver.reconstruct(digital(), FAST, TRANSMISSION))
+    demodulated, denoised = events[:2]
+    assert isinstance(demodulated, Demodulated)
+    assert [payload.name for payload in demodulated.payloads] == ["header", "map"]
+    assert demodulated.blocks_lost == 0
+    assert isinstance(denoised, Denoised)
+    np.testing.assert_array_equal(denoised.denoised_map, LABELS)
+    assert painted(events).lost == ()
+
+
+def test_a_lost_header_is_an_outage(receiver: Receiver) -> None:
+    events = list(receiver.reconstruct(erased(digital(), "header"), FAST, TRANSMISSION))
+    demodulated, end = events
+    assert isinstance(demodulated, Demodulated)
+    assert [payload.lost for payload in demodulated.payloads] == [True, False]
+    assert end == Lost(Outcome.OUTAGE, ("header",))
+
+
+def test_a_lost_map_gives_no_picture(receiver: Receiver) -> None:
+    events = list(receiver.reconstruct(erased(digital(), "map"), FAST, TRANSMISSION))
+    assert events[1:] == [Lost(Outcome.LOST, ("map",))]
+
+
+def test_samples_of_which_none_arrived_give_no_picture(
+    receiver: Receiver, arrived: Propagation
+) -> None:
+    events = list(receiver.reconstruct(erased(arrived, "map"), FAST, TRANSMISSION))
+    assert events[1:] == [Lost(Outcome.LOST, ("map",))]
+
+
 # Frames and settings that cannot be used
 
 
 def header_of(frame: Frame, **changes: object) -> Frame:
+    assert frame.header is not None
     header = replace(MapHeader.from_bytes(frame.header), **changes)  # type: ignore[arg-type]
     return replace(frame, header=header.to_bytes())
 
@@ -215,10 +294,10 @@ def renamed(frame: Frame) -> Frame:
 
 
 def odd_size(frame: Frame) -> Frame:
-    samples = np.zeros((1, 60, 90), np.float32)
+    samples = np.ones((1, 60, 90), np.float32)
     header = MapHeader(Size(70, 110), Size(60, 90), "camvid", 12, (0,))
     payload = SamplesPayload("map", samples, peak=1.0)
-    return modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)))
+    return modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)), Radio(free_header=True))
 
 
 @pytest.mark.parametrize(
@@ -239,9 +318,10 @@ def test_inconsistent_frames_are_refused(
     error: type[SemlinkError],
     said: str,
 ) -> None:
-    spoilt = Propagation(spoil(arrived.frame), arrived.draws)
+    frame = spoil(arrived.frame)
+    spoilt = replace(arrived, frame=frame)
     with pytest.raises(error, match=said) as caught:
-        next(receiver.reconstruct(spoilt, FAST, TRANSMISSION))
+        list(receiver.reconstruct(spoilt, FAST, TRANSMISSION))
     assert caught.value.cure
 
 
@@ -249,7 +329,7 @@ def test_networks_that_are_not_served_are_not_found(
     receiver: Receiver, arrived: Propagation, tiny_gesco: Path
 ) -> None:
     with pytest.raises(NotFound, match="Use tiny-gesco"):
-        next(receiver.reconstruct(arrived, ReceiverSettings(network="other"), TRANSMISSION))
+        list(receiver.reconstruct(arrived, ReceiverSettings(network="other"), TRANSMISSION))
     with pytest.raises(NotFound, match="no-such"):
         Receiver.load(("no-such",), "cpu")
 

@@ -15,12 +15,14 @@ import pytest
 from PIL import Image
 
 from semlink.core.event_serde import event_to_proto
-from semlink.core.events import Event, Propagated, Reconstructed
-from semlink.core.frame import Frame, StreamDraw
+from semlink.core.events import Demodulated, Event, Propagated, Reconstructed
+from semlink.core.frame import Frame, Gains, Propagation, StreamDraw
+from semlink.core.frame_serde import FrameAssembler
 from semlink.core.headers import MapHeader
+from semlink.core.phy.demodulation import demodulate
 from semlink.core.pictures import Rgb
-from semlink.core.serde import FrameAssembler
 from semlink.core.serving import Service, running_server
+from semlink.core.settings import Csi
 from semlink.protos.v1 import channel_pb2, channel_pb2_grpc
 from semlink.protos.v1 import types_pb2 as pb
 from semlink.transmitter.front import Front
@@ -80,10 +82,14 @@ class NextHop(channel_pb2_grpc.ChannelServicer):
             self.cancelled.set()
 
     def _events(self, frame: Frame) -> tuple[Event, ...]:
-        height, width = MapHeader.from_bytes(frame.header).photo
+        draws = tuple(StreamDraw(s.name, 0.2, 0.2, 7.5, 10.25, 0.0) for s in frame.streams)
+        gains = tuple(Gains(np.ones(1, np.complex64), s.symbols.size) for s in frame.streams)
+        header = demodulate(Propagation(frame, draws, gains), Csi.PERFECT).header
+        assert header is not None
+        height, width = MapHeader.from_bytes(header).photo
         picture = np.full((height, width, 3), 77, np.uint8)
-        draw = StreamDraw("map", 0.2, 0.2, 7.5, 10.25)
-        return Propagated((draw,), 0.1), Reconstructed(picture, picture, 0.1, 0.2, 0.3)
+        end = Reconstructed(picture, picture, 0.1, 0.2, 0.3)
+        return Propagated(draws, 0.1), Demodulated((), 0.1), end
 
     @property
     def service(self) -> Service:

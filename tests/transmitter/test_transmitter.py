@@ -7,27 +7,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from semlink.core.codecs.label_map import decode_map
 
-from semlink.core.errors import NotFound
+from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.headers import MapHeader
-from semlink.core.message import SamplesPayload
-from semlink.core.phy import symbols_to_samples
+from semlink.core.message import BitsPayload, SamplesPayload
+from semlink.core.phy.layouts import CodedLayout, SamplesLayout
+from semlink.core.phy.radio import Radio
+from semlink.core.phy.samples import symbols_to_samples
 from semlink.core.pictures import LabelMap, Rgb, Size
 from semlink.core.schemes import Scheme
-from semlink.core.settings import TransmissionSettings
+from semlink.core.settings import PhotoSettings, Preset, TransmissionSettings, Transport
 from semlink.core.taxonomy import CAMVID
 from semlink.transmitter.schemes import ENCODERS
-from semlink.transmitter.schemes.scene import Scene
+from semlink.transmitter.schemes.source import Scene, Source
 from semlink.transmitter.transmitter import Transmitter, served_name, taxonomy_of
 
 MAPS = arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 11)
 )
 SETTINGS = TransmissionSettings(segmenter="tiny-segmenter", size=64)
+FREE = Radio()
 
 
-def scene_of(labels: LabelMap) -> Scene:
-    return Scene(Size(90, 130), labels, "camvid", 12)
+def source_of(labels: LabelMap, radio: Radio = FREE, settings: PhotoSettings = SETTINGS) -> Source:
+    """A photo of 90x130 pixels whose map is known."""
+    photo = np.zeros((90, 130, 3), np.uint8)
+    scene = Scene(labels, "camvid", 12)
+    return Source(photo, Size(*labels.shape), settings, radio, lambda: scene)
 
 
 def test_every_scheme_has_an_encoder() -> None:
@@ -37,7 +44,7 @@ def test_every_scheme_has_an_encoder() -> None:
 @given(MAPS)
 @settings(max_examples=50, deadline=None)
 def test_gesco_sends_the_indicators_of_the_present_classes(labels: LabelMap) -> None:
-    message = ENCODERS[Scheme.GESCO](scene_of(labels))
+    message = ENCODERS[Scheme.GESCO](source_of(labels))
     header = MapHeader.from_bytes(message.header)
     (payload,) = message.payloads
     assert isinstance(payload, SamplesPayload)
@@ -58,11 +65,48 @@ def transmitter(tiny_segmenter: Path) -> Transmitter:
     return Transmitter.load((str(tiny_segmenter),), device="cpu")
 
 
+@given(MAPS)
+@settings(max_examples=20, deadline=None)
+def test_gesco_can_send_the_labels_as_bits(labels: LabelMap) -> None:
+    digital = SETTINGS.model_copy(update={"transport": Transport.DIGITAL})
+    message = ENCODERS[Scheme.GESCO](source_of(labels, settings=digital))
+    header = MapHeader.from_bytes(message.header)
+    (payload,) = message.payloads
+    assert isinstance(payload, BitsPayload)
+    assert payload.name == "map"
+    decoded = decode_map(payload.data, header.working, header.present)
+    np.testing.assert_array_equal(decoded, labels)
+
+
+def test_gesco_protects_its_bits_as_well_as_the_grant_allows() -> None:
+    labels = np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) % 11
+    digital = SETTINGS.model_copy(update={"transport": Transport.DIGITAL})
+
+    def sent(granted_uses: int) -> BitsPayload:
+        radio = Radio(granted_uses=granted_uses)
+        (payload,) = ENCODERS[Scheme.GESCO](source_of(labels, radio, digital)).payloads
+        assert isinstance(payload, BitsPayload)
+        return payload
+
+    bits = 8 * len(sent(100_000).data)
+    assert sent(2_000 + 5 * bits // 2).mcs == "qpsk-1/5"
+    assert sent(2_000 + bits // 4).mcs.startswith("64qam")
+
+
+def test_gesco_samples_have_no_bits() -> None:
+    labels = np.zeros((4, 4), np.uint8)
+    with pytest.raises(InvalidInput, match="digital"):
+        ENCODERS[Scheme.GESCO](source_of(labels, Radio(most_bytes=1000)))
+
+
 def test_the_frame_carries_the_map_that_the_event_shows(
     transmitter: Transmitter, photo: Rgb
 ) -> None:
-    frame, encoded = transmitter.encode(photo, SETTINGS)
+    paper = SETTINGS.model_copy(update={"preset": Preset.PAPER})
+    frame, encoded = transmitter.encode(photo, paper)
     (stream,) = frame.streams
+    assert frame.header is not None
+    assert isinstance(stream.layout, SamplesLayout)
     header = MapHeader.from_bytes(frame.header)
     samples = symbols_to_samples(stream.symbols, stream.layout)
     decided = np.array(header.present)[samples.argmax(axis=0)]
@@ -71,10 +115,31 @@ def test_the_frame_carries_the_map_that_the_event_shows(
     assert (encoded.photo, encoded.working) == (Size(90, 130), Size(64, 96))
     assert encoded.taxonomy == header.taxonomy == "camvid"
     assert encoded.header_bytes == len(frame.header)
-    assert encoded.channel_uses == frame.channel_uses == samples.size // 2
+    assert encoded.channel_uses == samples.size // 2
     assert (encoded.payloads[0].samples, encoded.payloads[0].payload_bytes) == (samples.size, 0)
     assert encoded.segment_s > 0.0
     assert encoded.encode_s > 0.0
+
+
+def test_the_header_travels_coded_and_is_counted(transmitter: Transmitter, photo: Rgb) -> None:
+    frame, encoded = transmitter.encode(photo, SETTINGS)
+    header, payload = encoded.payloads
+    assert frame.header is None
+    assert [stream.name for stream in frame.streams] == ["header", "map"]
+    assert isinstance(frame.streams[0].layout, CodedLayout)
+    assert (header.name, header.mcs, header.blocks) == ("header", "qpsk-1/5", 1)
+    assert header.payload_bytes == encoded.header_bytes
+    assert header.channel_uses == frame.streams[0].symbols.size
+    assert encoded.channel_uses == header.channel_uses + payload.channel_uses
+    assert encoded.sent_bytes == encoded.header_bytes
+
+
+def test_a_scheme_without_a_map_asks_no_segmenter(photo: Rgb) -> None:
+    nobody = TransmissionSettings(segmenter="nobody", scheme=Scheme.WEBP, size=64, bpp=2.0)
+    _, encoded = Transmitter({}).encode(photo, nobody)
+    assert encoded.sent_map is None
+    assert encoded.segment_s == 0.0
+    assert encoded.bits_per_pixel == pytest.approx(2.0, rel=0.03)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 64), (64, 16), (700, 200)])

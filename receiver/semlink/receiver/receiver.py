@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
 
 from semlink.core.errors import NotFound
-from semlink.core.events import Denoised, Event
+from semlink.core.events import Demodulated, Event, Lost, Outcome, PayloadVerdict
 from semlink.core.frame import Propagation
-from semlink.core.phy import demodulate
+from semlink.core.phy.demodulation import demodulate
+from semlink.core.phy.radio import HEADER
+from semlink.core.received import Received, ReceivedBits, ReceivedPayload
 from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.device import pick_device
 from semlink.receiver.networks import DiffusionNetwork, load_network
 from semlink.receiver.schemes import DECODERS
+from semlink.receiver.schemes.job import Job
 
 REHEARSAL_PX = 64
 
@@ -79,25 +81,41 @@ class Receiver:
     def reconstruct(
         self, propagation: Propagation, settings: ReceiverSettings, transmission: Transmission
     ) -> Generator[Event, None, None]:
-        """Paints the picture behind a frame: `Denoised`, `Progress`..., `Reconstructed`.
+        """Makes a picture of a frame: `Demodulated`, the scheme's events, `Reconstructed`.
 
-        Closing the generator stops the work within one step. Nothing happens before the first
-        event is asked for.
+        Where the radio lost too much, the last event is `Lost`. Closing the generator stops the
+        work within one step. Nothing happens before the first event is asked for.
 
         Raises:
-            NotFound: the settings name a network that was not loaded.
+            NotFound: the settings name a network that was not loaded, and the scheme needs one.
             CorruptData: the frame is inconsistent.
-            InvalidInput: the network cannot paint this frame.
+            InvalidInput: the network cannot paint this frame, or the channel is to be estimated
+                and the frame has no pilots.
         """
-        network = self.network(settings.network)
         started = perf_counter()
-        received = demodulate(propagation)
-        demodulate_s = perf_counter() - started
-        decode = DECODERS[received.scheme]
-        for event in decode(received, settings, transmission, network):
-            if isinstance(event, Denoised):
-                event = replace(event, denoise_s=event.denoise_s + demodulate_s)
-            yield event
+        received = demodulate(propagation, settings.csi)
+        yield Demodulated(_verdicts(received), perf_counter() - started)
+        if received.header is None:
+            yield Lost(Outcome.OUTAGE, (HEADER,))
+            return
+        job = Job(received, settings, transmission, self.network)
+        yield from DECODERS[received.scheme](job)
+
+
+def _verdicts(received: Received) -> tuple[PayloadVerdict, ...]:
+    """What became of every stream, the header's first unless it was free."""
+    header = _blocks(HEADER, received.header_blocks_ok)
+    return (header,) * bool(header.blocks) + tuple(map(_verdict, received.payloads))
+
+
+def _verdict(payload: ReceivedPayload) -> PayloadVerdict:
+    if isinstance(payload, ReceivedBits):
+        return _blocks(payload.name, payload.blocks_ok)
+    return PayloadVerdict(payload.name, 0, 0, payload.lost)
+
+
+def _blocks(name: str, blocks_ok: tuple[bool, ...]) -> PayloadVerdict:
+    return PayloadVerdict(name, len(blocks_ok), blocks_ok.count(False), not any(blocks_ok))
 
 
 def served_name(name: str) -> str:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from semlink.core.errors import NotFound
-from semlink.core.events import Encoded, PayloadAccount
-from semlink.core.frame import Frame, Stream
-from semlink.core.message import BitsPayload, Payload
-from semlink.core.phy import modulate
+from semlink.core.events import Encoded
+from semlink.core.frame import Frame
+from semlink.core.phy.modulation import header_bytes, modulate
+from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Rgb, Size, resize, working_size
 from semlink.core.settings import MULTIPLE, PhotoSettings, TransmissionSettings
 from semlink.core.taxonomy import TAXONOMIES
+from semlink.transmitter.accounting import accounts
 from semlink.transmitter.schemes import ENCODERS
-from semlink.transmitter.schemes.scene import Scene
+from semlink.transmitter.schemes.source import Scene, Source
 from semlink.transmitter.segmentation import Segmenter
 from semlink.zoo import find, names
 
@@ -51,25 +52,28 @@ class Transmitter:
         return cls({served_name(name): _load(name, device) for name in segmenters})
 
     def encode(self, photo: Rgb, settings: TransmissionSettings) -> tuple[Frame, Encoded]:
-        """Segments the photo, encodes it with the scheme and modulates the message.
+        """Encodes the photo with the scheme and modulates the message.
 
         Raises:
-            NotFound: the settings name a segmenter that was not loaded.
+            NotFound: the settings name a segmenter that was not loaded, and the scheme needs one.
+            InvalidInput: the budget does not suffice.
         """
         start = time.perf_counter()
-        scene = self._segment(photo, settings)
-        segmented = time.perf_counter()
-        message = ENCODERS[settings.scheme](scene)
-        frame = modulate(message)
+        working = working_size(Size(*photo.shape[:2]), settings.size, MULTIPLE)
+        radio = Radio.of(settings, working)
+        segment = _Once(lambda: self.scene(photo, working, settings))
+        source = Source(photo, working, settings, radio, segment)
+        message = ENCODERS[settings.scheme](source)
+        frame = modulate(message, radio)
         encoded = Encoded(
-            photo=scene.photo,
-            working=scene.working,
-            taxonomy=scene.taxonomy,
-            header_bytes=len(message.header),
-            payloads=tuple(map(_account, message.payloads, frame.streams)),
-            sent_map=scene.labels,
-            segment_s=segmented - start,
-            encode_s=time.perf_counter() - segmented,
+            photo=source.size,
+            working=working,
+            taxonomy=segment.scene.taxonomy if segment.scene else "",
+            header_bytes=header_bytes(message, radio),
+            payloads=accounts(message, frame),
+            sent_map=segment.scene.labels if segment.scene else None,
+            segment_s=segment.seconds,
+            encode_s=time.perf_counter() - start - segment.seconds,
         )
         return frame, encoded
 
@@ -79,14 +83,18 @@ class Transmitter:
         for name in self.segmenters:
             self.encode(grey, TransmissionSettings(segmenter=name, size=64))
 
-    def _segment(self, photo: Rgb, settings: PhotoSettings) -> Scene:
+    def scene(self, photo: Rgb, working: Size, settings: PhotoSettings) -> Scene:
+        """The classes of the photo's pixels, at the working size.
+
+        Raises:
+            NotFound: the settings name a segmenter that was not loaded.
+        """
         segmenter = self._segmenter(settings.segmenter)
-        size = Size(*photo.shape[:2])
-        working = working_size(size, settings.size, MULTIPLE)
         # A network that takes a picture as it is may have no answer to one of few pixels.
-        picture = photo if size.pixels >= working.pixels else resize(photo, working)
+        pixels = photo.shape[0] * photo.shape[1]
+        picture = photo if pixels >= working.pixels else resize(photo, working)
         labels = segmenter.label_map(picture, working)
-        return Scene(size, labels, *taxonomy_of(settings.segmenter, segmenter.classes))
+        return Scene(labels, *taxonomy_of(settings.segmenter, segmenter.classes))
 
     def _segmenter(self, name: str) -> Segmenter:
         if name not in self.segmenters:
@@ -97,6 +105,22 @@ class Transmitter:
                 cure=f"Use {', '.join(self.segmenters)}, or start it with the one you want.",
             )
         return self.segmenters[name]
+
+
+class _Once:
+    """Segments when first asked, and remembers what came of it and how long it took."""
+
+    def __init__(self, segment: Callable[[], Scene]):
+        self._segment = segment
+        self.scene: Scene | None = None
+        self.seconds = 0.0
+
+    def __call__(self) -> Scene:
+        if self.scene is None:
+            start = time.perf_counter()
+            self.scene = self._segment()
+            self.seconds = time.perf_counter() - start
+        return self.scene
 
 
 def served_name(name: str) -> str:
@@ -119,10 +143,3 @@ def _load(name: str, device: str) -> Segmenter:
     """From the zoo or a folder, else from the hub, whose ids have an owner: OWNER/NAME."""
     is_hub_id = name not in names() and "/" in name and not Path(name).exists()
     return Segmenter.load(name if is_hub_id else find(name), device=device)
-
-
-def _account(payload: Payload, stream: Stream) -> PayloadAccount:
-    uses = stream.symbols.size
-    if isinstance(payload, BitsPayload):
-        return PayloadAccount(payload.name, 0, len(payload.data), uses)
-    return PayloadAccount(payload.name, payload.samples.size, 0, uses)

@@ -9,8 +9,8 @@ from torch import Tensor
 from semlink.core.settings import Denoiser
 from semlink.receiver.denoising.fds import fds
 
-DENOISERS: dict[Denoiser, Callable[[Tensor], Tensor]] = {
-    Denoiser.NONE: lambda maps: maps,
+DENOISERS: dict[Denoiser, Callable[[Tensor, Tensor], Tensor]] = {
+    Denoiser.NONE: lambda maps, noise_variance: maps,
     Denoiser.FDS: fds,
 }
-"""From received to cleaner maps, `... class height width` each, channel by channel."""
+"""From received maps and the noise variance of every sample, both `class height width`."""

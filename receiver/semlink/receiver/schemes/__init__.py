@@ -1,20 +1,13 @@
-"""Decoders: what each scheme makes of what arrived. One file and one entry per scheme."""
+"""Decoders: what each scheme makes of what arrived. One entry per scheme."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from semlink.core.schemes import SEPARATE, Scheme
+from semlink.receiver.schemes import analog, gesco, separate
+from semlink.receiver.schemes.job import Decoder
 
-from semlink.core.events import Event
-from semlink.core.received import Received
-from semlink.core.schemes import Scheme
-from semlink.core.settings import ReceiverSettings
-from semlink.core.transmission import Transmission
-from semlink.receiver.networks import DiffusionNetwork
-from semlink.receiver.schemes import gesco
-
-Decoder = Callable[
-    [Received, ReceiverSettings, Transmission, DiffusionNetwork], Generator[Event, None, None]
-]
-"""Yields `Denoised`, then `Progress` for every step, then `Reconstructed`."""
-
-DECODERS: dict[Scheme, Decoder] = {Scheme.GESCO: gesco.decode}
+DECODERS: dict[Scheme, Decoder] = {
+    Scheme.GESCO: gesco.decode,
+    **dict.fromkeys(SEPARATE, separate.decode),
+    Scheme.ANALOG: analog.decode,
+}

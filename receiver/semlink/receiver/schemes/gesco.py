@@ -8,61 +8,79 @@ from time import perf_counter
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
+from semlink.core.codecs.label_map import decode_map
 from semlink.core.errors import CorruptData, InvalidInput
-from semlink.core.events import Denoised, Event
+from semlink.core.events import Denoised, Event, Lost, Outcome
 from semlink.core.headers import MapHeader
 from semlink.core.pictures import LabelMap
-from semlink.core.received import Received
-from semlink.core.settings import ReceiverSettings
-from semlink.core.transmission import Transmission
+from semlink.core.received import ReceivedSamples
 from semlink.receiver.denoising import DENOISERS
 from semlink.receiver.networks import DiffusionNetwork
 from semlink.receiver.painting import paint
+from semlink.receiver.schemes.job import Job
 
 PAYLOAD = "map"
 
 PresentMaps = Float[Tensor, "present height width"]
 
 
-def decode(
-    received: Received,
-    settings: ReceiverSettings,
-    transmission: Transmission,
-    network: DiffusionNetwork,
-) -> Generator[Event, None, None]:
+def decode(job: Job) -> Generator[Event, None, None]:
     """The picture behind the received map, event by event.
+
+    A map that travels as bits is whole or lost; it needs no denoising.
 
     Raises:
         CorruptData: header and payload do not fit each other.
         InvalidInput: the network does not know these classes, or cannot paint at this size.
     """
     started = perf_counter()
-    header = MapHeader.from_bytes(received.header)
-    maps = _present_maps(received, header)
-    _check_network(header, network, settings.network)
-    denoised = DENOISERS[settings.denoiser](maps)
+    header = MapHeader.from_bytes(job.header)
+    network = job.network(job.settings.network)
+    _check_network(header, network, job.settings.network)
+    maps = _received_and_denoised(job, header)
+    if maps is None:
+        yield Lost(Outcome.LOST, (PAYLOAD,))
+        return
+    received, denoised = maps
     yield Denoised(
-        received_map=_labels(maps, header),
+        received_map=_labels(received, header),
         denoised_map=_labels(denoised, header),
-        lost=(),
         denoise_s=perf_counter() - started,
     )
-    seed = transmission.seed_for("diffusion")
-    yield from paint(network, _all_classes(denoised, header)[None], settings, seed, header.photo)
+    seed = job.transmission.seed_for("diffusion")
+    class_map = _all_classes(denoised, header)[None]
+    yield from paint(network, class_map, job.settings, seed, header.photo)
 
 
-def _present_maps(received: Received, header: MapHeader) -> PresentMaps:
-    samples = received.samples(PAYLOAD).samples
+def _received_and_denoised(job: Job, header: MapHeader) -> tuple[PresentMaps, PresentMaps] | None:
+    """Maps of the present classes before and after denoising; None if nothing arrived."""
+    if not job.received.has_samples(PAYLOAD):
+        bits = job.received.bits(PAYLOAD)
+        if not bits.intact:
+            return None
+        labels = decode_map(bits.data, header.working, header.present)
+        maps = _one_hot(labels, header)
+        return maps, maps
+    payload = job.received.samples(PAYLOAD)
+    if payload.lost:
+        return None
+    _check_shape(payload, header)
+    maps = torch.from_numpy(payload.samples.copy())
+    variance = torch.from_numpy(payload.noise_variance.copy())
+    return maps, DENOISERS[job.settings.denoiser](maps, variance)
+
+
+def _check_shape(payload: ReceivedSamples, header: MapHeader) -> None:
     expected = (len(header.present), *header.working)
-    if samples.shape != expected:
+    if payload.samples.shape != expected:
         raise CorruptData(
             f"the header announces maps of shape {expected}.",
             field="payload",
-            value=samples.shape,
+            value=payload.samples.shape,
             cure="Use the same version on both ends of the link.",
         )
-    return torch.from_numpy(samples.copy())
 
 
 def _check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> None:
@@ -81,6 +99,12 @@ def _check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> N
             value=header.working,
             cure="Choose another size or network.",
         )
+
+
+def _one_hot(labels: LabelMap, header: MapHeader) -> PresentMaps:
+    classes = torch.from_numpy(labels.copy()).long()
+    every = functional.one_hot(classes, header.classes).permute(2, 0, 1)
+    return every[list(header.present)].float()
 
 
 def _labels(maps: PresentMaps, header: MapHeader) -> LabelMap:

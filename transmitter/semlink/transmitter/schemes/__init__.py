@@ -1,9 +1,13 @@
-"""Encoders: what each scheme makes of a photo. One file and one entry per scheme."""
+"""Encoders: what each scheme makes of a photo. One entry per scheme."""
 
 from __future__ import annotations
 
-from semlink.core.schemes import Scheme
-from semlink.transmitter.schemes import gesco
-from semlink.transmitter.schemes.scene import Encoder
+from semlink.core.schemes import SEPARATE, Scheme
+from semlink.transmitter.schemes import analog, gesco, separate
+from semlink.transmitter.schemes.source import Encoder
 
-ENCODERS: dict[Scheme, Encoder] = {Scheme.GESCO: gesco.encode}
+ENCODERS: dict[Scheme, Encoder] = {
+    Scheme.GESCO: gesco.encode,
+    **{scheme: separate.encoder(scheme) for scheme in SEPARATE},
+    Scheme.ANALOG: analog.encode,
+}

@@ -1,27 +1,41 @@
-"""GESCO's encoder (arXiv 2306.04321): the one-hot label map, sent uncoded."""
+"""GESCO's encoder (arXiv 2306.04321): the one-hot label map uncoded, or its labels as bits."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float32
 
+from semlink.core.codecs.label_map import encode_map
 from semlink.core.headers import MapHeader
-from semlink.core.message import Message, SamplesPayload
+from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
+from semlink.core.phy.radio import Radio, impossible_budget
 from semlink.core.pictures import LabelMap
 from semlink.core.schemes import Scheme
-from semlink.transmitter.schemes.scene import Scene
+from semlink.core.settings import Transport
+from semlink.transmitter.schemes.source import Source
+
+PAYLOAD = "map"
+DIGITAL_MCS = "qpsk-1/2"  # a label map has no redundancy that could hide an error
 
 
-def encode(scene: Scene) -> Message:
-    """One samples payload "map" of peak 1, a channel for each class that is present.
+def encode(source: Source) -> Message:
+    """One payload "map": samples of peak 1, a channel for each class that is present; or bits.
 
     The published code gives the receiver the list of present classes for free; here it travels
     in the header and is counted.
+
+    Raises:
+        InvalidInput: the budget does not suffice; the map takes what it takes.
     """
+    scene = source.segment()
     present = tuple(int(label) for label in np.unique(scene.labels))
-    header = MapHeader(scene.photo, scene.working, scene.taxonomy, scene.classes, present)
-    samples = one_hot(scene.labels, present)
-    return Message(Scheme.GESCO, header.to_bytes(), (SamplesPayload("map", samples, peak=1.0),))
+    header = MapHeader(source.size, source.working, scene.taxonomy, scene.classes, present)
+    packed = header.to_bytes()
+    if source.settings.transport is Transport.DIGITAL:
+        payload = _digital(scene.labels, present, len(packed), source.radio)
+    else:
+        payload = _analog(scene.labels, present, source.radio)
+    return Message(Scheme.GESCO, packed, (payload,))
 
 
 def one_hot(
@@ -30,3 +44,20 @@ def one_hot(
     """Indicator of each class of `present`, in that order."""
     channels = np.array(present, dtype=labels.dtype)
     return np.asarray(labels == channels[:, None, None], dtype=np.float32)
+
+
+def _analog(labels: LabelMap, present: tuple[int, ...], radio: Radio) -> Payload:
+    if radio.most_bytes is not None:
+        raise impossible_budget("samples have no bits.", radio, "Use cpp, or transport=digital.")
+    return SamplesPayload(PAYLOAD, one_hot(labels, present), peak=1.0)
+
+
+def _digital(
+    labels: LabelMap, present: tuple[int, ...], header_bytes: int, radio: Radio
+) -> Payload:
+    """The map as bits, as well protected as a grant of channel uses allows."""
+    data = encode_map(labels, present)
+    fitting = DIGITAL_MCS
+    if radio.granted_uses is not None:
+        fitting = radio.strongest_mcs(header_bytes, len(data)) or DIGITAL_MCS
+    return BitsPayload(PAYLOAD, data, fitting)
