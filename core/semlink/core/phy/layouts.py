@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 from semlink.core.errors import InvalidInput
 from semlink.core.phy.mcs import Mcs, mcs_named
 
-# 3GPP TS 38.212: a code block holds 8448 bits in base graph 1 and 3840 in base graph 2, which
-# alone goes below rate 1/3; a transport block of up to 3824 bits has a CRC of 16 bits.
-BASE_GRAPH_1_BITS = 8448
-BASE_GRAPH_2_BITS = 3840
-LONG_CRC_ABOVE_BITS = 3824
-LEAST_RATE = {BASE_GRAPH_1_BITS: 1 / 3, BASE_GRAPH_2_BITS: 1 / 5}
+# 3GPP TS 38.212, 5.2.2, 7.2.1 and 7.2.2: up to 3824 bits of payload have a CRC of 16 bits and may
+# use base graph 2, which goes down to rate 1/5; more of them have one of 24 bits and use base
+# graph 1, which goes down to rate 1/3 and holds 8448 bits, CRC included.
+LONG_BLOCK_ABOVE_BITS = 3824
+LARGEST_BLOCK_BITS = 8448 - 24
+SHORT_BLOCK_UP_TO_BITS = 292  # always in base graph 2
+BASE_GRAPH_2_MOST_RATE = 0.67  # for blocks between the two
+LONG_BLOCK_LEAST_RATE = Fraction(1, 3)
+LEAST_RATE = Fraction(1, 5)
 MAX_PAYLOAD_BYTES = (1 << 24) - 1
 
 
@@ -72,7 +76,7 @@ class CodedLayout:
     @property
     def crc_bits(self) -> int:
         """16 or 24."""
-        return _crc_bits(8 * self.block_bytes)
+        return 24 if self._is_long else 16
 
     @property
     def info_bits(self) -> int:
@@ -85,9 +89,27 @@ class CodedLayout:
         return self.block_uses * self.scheme.bits_per_symbol
 
     @property
+    def base_graph(self) -> int:
+        """Base graph of the LDPC code, 1 or 2 (TS 38.212, 7.2.2)."""
+        if 8 * self.block_bytes <= SHORT_BLOCK_UP_TO_BITS:
+            return 2
+        low_rate = self.info_bits <= BASE_GRAPH_2_MOST_RATE * self.coded_bits
+        return 2 if low_rate and not self._is_long else 1
+
+    @property
+    def most_block_uses(self) -> int:
+        """Data symbols of a block at the lowest rate that its code has."""
+        rate = LONG_BLOCK_LEAST_RATE if self._is_long else LEAST_RATE
+        return math.floor(self.info_bits / rate / self.scheme.bits_per_symbol)
+
+    @property
     def channel_uses(self) -> int:
         """Number of data symbols."""
         return self.blocks * self.block_uses
+
+    @property
+    def _is_long(self) -> bool:
+        return 8 * self.block_bytes > LONG_BLOCK_ABOVE_BITS
 
     @property
     def bits_per_use(self) -> float:
@@ -119,8 +141,8 @@ def coded_layout(payload_bytes: int, mcs: str, granted_uses: int | None = None) 
             value=f"{granted_uses} channel uses",
             cure="Grant more, or send fewer bytes.",
         )
-    uses = min(granted_uses // least.blocks, _most_uses(least))
-    return CodedLayout(payload_bytes, mcs, max(uses, least.block_uses))
+    uses = min(granted_uses // least.blocks, least.most_block_uses)
+    return CodedLayout(payload_bytes, mcs, uses)
 
 
 def check_coded(layout: CodedLayout) -> None:
@@ -131,8 +153,10 @@ def check_coded(layout: CodedLayout) -> None:
     """
     mcs = mcs_named(layout.mcs)
     sizes_fit = 1 <= layout.payload_bytes <= MAX_PAYLOAD_BYTES and layout.block_uses > 0
-    if not sizes_fit or layout.block_uses > _most_uses(layout) or (
-        layout.block_uses < _nominal_uses(layout.payload_bytes, mcs)
+    if (
+        not sizes_fit
+        or layout.block_uses > layout.most_block_uses
+        or (layout.block_uses < _nominal_uses(layout.payload_bytes, mcs))
     ):
         raise InvalidInput(
             "the code is outside of what the modulation and coding scheme allows.",
@@ -142,25 +166,11 @@ def check_coded(layout: CodedLayout) -> None:
 
 
 def _blocks(payload_bytes: int, mcs: Mcs) -> int:
-    largest = _largest_block_bits(mcs)
-    return math.ceil(8 * payload_bytes / (largest - _crc_bits(largest)))
-
-
-def _largest_block_bits(mcs: Mcs) -> int:
-    return BASE_GRAPH_1_BITS if mcs.code_rate > LEAST_RATE[BASE_GRAPH_1_BITS] else BASE_GRAPH_2_BITS
-
-
-def _crc_bits(payload_bits: int) -> int:
-    return 24 if payload_bits > LONG_CRC_ABOVE_BITS else 16
+    fits_long = mcs.code_rate >= LONG_BLOCK_LEAST_RATE
+    most_bits = LARGEST_BLOCK_BITS if fits_long else LONG_BLOCK_ABOVE_BITS
+    return math.ceil(8 * payload_bytes / most_bits)
 
 
 def _nominal_uses(payload_bytes: int, mcs: Mcs) -> int:
     layout = CodedLayout(payload_bytes, mcs.name, 1)
     return math.ceil(layout.info_bits / (mcs.code_rate * mcs.bits_per_symbol))
-
-
-def _most_uses(layout: CodedLayout) -> int:
-    """Data symbols of a block at the lowest rate of its code."""
-    small = layout.info_bits <= BASE_GRAPH_2_BITS
-    rate = LEAST_RATE[BASE_GRAPH_2_BITS if small else BASE_GRAPH_1_BITS]
-    return math.floor(layout.info_bits / rate / layout.scheme.bits_per_symbol)
