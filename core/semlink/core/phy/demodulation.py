@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from semlink.core.errors import CorruptData
 from semlink.core.frame import Frame, Gains, Propagation, Stream, StreamDraw
 from semlink.core.phy.coding import decode_blocks
-from semlink.core.phy.equalisation import Equalised, equalise
+from semlink.core.phy.equalisation import equalise
 from semlink.core.phy.layouts import CodedLayout
 from semlink.core.phy.modulation import control_information
-from semlink.core.phy.radio import CONTROL_BYTES, HEADER
+from semlink.core.phy.radio import HEADER
 from semlink.core.phy.samples import symbols_to_samples, variance_per_sample
 from semlink.core.received import Received, ReceivedBits, ReceivedPayload, ReceivedSamples
 from semlink.core.settings import Csi
@@ -36,37 +34,29 @@ def demodulate(propagation: Propagation, csi: Csi) -> Received:
     ]
     if frame.header is not None:
         return Received(frame.scheme, frame.header, (), tuple(payloads))
-    header, *rest = payloads
+    header = payloads.pop(0) if payloads else None
     if not isinstance(header, ReceivedBits) or header.name != HEADER:
         raise CorruptData("the frame's first stream is not its header.", field="frame")
     data = _checked_header(header, frame) if header.intact else None
-    return Received(frame.scheme, data, header.blocks_ok, tuple(rest))
+    return Received(frame.scheme, data, header.blocks_ok, tuple(payloads))
 
 
 def _received(
     frame: Frame, stream: Stream, draw: StreamDraw, gains: Gains, csi: Csi
 ) -> ReceivedPayload:
-    equalised = equalise(stream, draw.noise_power, gains, frame.grid, csi)
-    if isinstance(stream.layout, CodedLayout):
-        data, verdicts = decode_blocks(
-            equalised.symbols, equalised.noise_variance, stream.layout
-        )
-        return ReceivedBits(stream.name, data, verdicts, stream.layout.block_bytes)
-    return _received_samples(stream, equalised)
-
-
-def _received_samples(stream: Stream, equalised: Equalised) -> ReceivedSamples:
-    assert not isinstance(stream.layout, CodedLayout)
-    samples = symbols_to_samples(equalised.symbols, stream.layout)
-    variance = variance_per_sample(equalised.noise_variance, stream.layout)
-    return ReceivedSamples(stream.name, np.where(np.isinf(variance), 0, samples), variance)
+    arrived = equalise(stream, draw.noise_power, gains, frame.grid, csi)
+    layout = stream.layout
+    if isinstance(layout, CodedLayout):
+        data, verdicts = decode_blocks(arrived.symbols, arrived.noise_variance, layout)
+        return ReceivedBits(stream.name, data, verdicts, layout.block_bytes)
+    samples = symbols_to_samples(arrived.symbols, layout)
+    variance = variance_per_sample(arrived.noise_variance, layout)
+    return ReceivedSamples(stream.name, samples, variance)
 
 
 def _checked_header(header: ReceivedBits, frame: Frame) -> bytes:
     """The scheme's part of the header, if its control information is that of the frame."""
-    layouts = tuple(stream.layout for stream in frame.streams[1:])
-    control = control_information(layouts)
-    assert len(control) % CONTROL_BYTES == 0
+    control = control_information([stream.layout for stream in frame.streams[1:]])
     own = len(header.data) - len(control)
     if own < 0 or header.data[own:] != control:
         raise CorruptData(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from semlink.core.errors import InvalidInput
 from semlink.core.phy.grid import ResourceGrid
-from semlink.core.phy.layouts import CodedLayout, coded_layout
-from semlink.core.phy.mcs import HEADER_MCS, MCS, Mcs, protection
+from semlink.core.phy.layouts import MAX_PAYLOAD_BYTES, CodedLayout, coded_layout
+from semlink.core.phy.mcs import HEADER_MCS, MCS, Mcs, mcs_named, protection
 from semlink.core.pictures import Size
 from semlink.core.settings import Preset, TransmissionSettings
 
@@ -19,14 +20,16 @@ CONTROL_BYTES = 4  # per payload of bits: 1 byte for its MCS, 3 for its length
 
 @dataclass(frozen=True)
 class Radio:
-    """How messages are put on the air.
+    """How messages are put on the air. At most one of the two budgets is set.
 
     Attributes:
         grid: of all streams; None for symbols in mere sequence.
         asked: modulation and coding schemes that the user wants, see `phy.mcs.protection`.
-        free_header: the header costs nothing and is never lost, as in the publications.
-        most_bytes: budget for header and payloads; None for no limit.
+        free_header: the header takes no channel uses and is never lost, as in the publications;
+            its bytes count all the same.
+        most_bytes: budget for header, control information and payloads; None for no limit.
         granted_uses: budget in channel uses, header and pilots included; None for no limit.
+        pixels: of the working picture, by which budgets are stated to the user; 0 if unknown.
     """
 
     grid: ResourceGrid | None = None
@@ -34,6 +37,7 @@ class Radio:
     free_header: bool = False
     most_bytes: int | None = None
     granted_uses: int | None = None
+    pixels: int = 0
 
     @classmethod
     def of(cls, settings: TransmissionSettings, working: Size) -> Radio:
@@ -46,6 +50,7 @@ class Radio:
             free_header=settings.preset is Preset.PAPER,
             most_bytes=None if bits is None else math.floor(bits / 8),
             granted_uses=None if uses is None else math.floor(uses),
+            pixels=working.pixels,
         )
 
     @property
@@ -61,13 +66,16 @@ class Radio:
             asked = self.asked.get(payload) or self.asked.get("")
         return asked.name if asked else default
 
+    def control_bytes(self, bits_payloads: int) -> int:
+        """Size of the control information of so many payloads of bits."""
+        return 0 if self.free_header else CONTROL_BYTES * bits_payloads
+
     def header_layout(self, header_bytes: int, bits_payloads: int) -> CodedLayout | None:
         """Layout of the header with its control information; None if it is free."""
         if self.free_header:
             return None
-        return coded_layout(
-            header_bytes + CONTROL_BYTES * bits_payloads, self.mcs(HEADER, HEADER_MCS)
-        )
+        total = header_bytes + self.control_bytes(bits_payloads)
+        return coded_layout(total, self.mcs(HEADER, HEADER_MCS))
 
     def air_uses(self, data_uses: int) -> int:
         """Channel uses of so many data symbols of one stream, pilots included."""
@@ -95,15 +103,15 @@ class Radio:
         Raises:
             InvalidInput: the header alone takes all of it.
         """
-        most: int | None = None
+        limits = []
         if self.most_bytes is not None:
-            most = self.most_bytes - header_bytes - CONTROL_BYTES * (not self.free_header)
+            limits.append(self.most_bytes - header_bytes - self.control_bytes(1))
         uses = self.remaining_uses(header_bytes, 1)
         if uses is not None:
-            most = largest_payload(uses, mcs)
-        if most is not None and most < 1:
+            limits.append(largest_payload(uses, mcs))
+        if limits and min(limits) < 1:
             raise impossible_budget("the header alone takes all of it.", self)
-        return most
+        return min(limits, default=None)
 
     def strongest_mcs(self, header_bytes: int, payload_bytes: int) -> str | None:
         """The most robust scheme at which the only payload fits the granted channel uses.
@@ -113,22 +121,36 @@ class Radio:
         """
         uses = self.remaining_uses(header_bytes, 1)
         for mcs in sorted(MCS.values(), key=lambda mcs: (mcs.efficiency, mcs.bits_per_symbol)):
-            needed = coded_layout(payload_bytes, mcs.name).channel_uses
-            if uses is None or needed <= uses:
+            if uses is None or coded_layout(payload_bytes, mcs.name).channel_uses <= uses:
                 return mcs.name
         return None
+
+    def in_user_units(self, amount: int) -> float:
+        """Bytes, or channel uses if those are granted, as bpp or cpp; amounts if unknown."""
+        per_pixel = (8 if self.most_bytes is not None else 1) / self.pixels if self.pixels else 1
+        return amount * per_pixel
 
 
 def largest_payload(data_uses: int, mcs: str) -> int:
     """Bytes of the largest payload that fits so many data symbols; 0 if none does."""
-    payload_bytes = math.floor(data_uses * MCS[mcs].efficiency / 8)
-    while payload_bytes > 0 and coded_layout(payload_bytes, mcs).channel_uses > data_uses:
-        payload_bytes -= 1
-    return payload_bytes
+    most = min(math.floor(data_uses * mcs_named(mcs).efficiency / 8), MAX_PAYLOAD_BYTES)
+    sizes = range(1, most + 1)
+    return bisect_right(sizes, data_uses, key=lambda size: coded_layout(size, mcs).channel_uses)
 
 
 def impossible_budget(reason: str, radio: Radio, cure: str = "Grant more.") -> InvalidInput:
     """The error for a budget that cannot be met."""
     in_bytes = radio.most_bytes is not None
-    value = f"{radio.most_bytes} bytes" if in_bytes else f"{radio.granted_uses} channel uses"
+    budget = radio.most_bytes if radio.most_bytes is not None else radio.granted_uses or 0
+    unit = "" if radio.pixels else " bytes" if in_bytes else " channel uses"
+    value = f"{radio.in_user_units(budget):.4g}{unit}"
     return InvalidInput(reason, field="bpp" if in_bytes else "cpp", value=value, cure=cure)
+
+
+def exceeded_budget(radio: Radio, needed: int) -> InvalidInput:
+    """The error for a message that needs so many bytes, or channel uses if those are granted."""
+    what = "bytes" if radio.most_bytes is not None else "channel uses"
+    enough = math.ceil(radio.in_user_units(needed) * 1e4) / 1e4
+    return impossible_budget(
+        f"the message takes {needed} {what}.", radio, f"Grant at least {enough:.10g}."
+    )

@@ -12,10 +12,8 @@ Symbols = Complex64[np.ndarray, "uses"]
 
 def samples_to_symbols(samples: Float32[np.ndarray, "..."]) -> Symbols:
     """Two samples per complex symbol, in C order, amplitudes unchanged."""
-    flat = samples.reshape(-1)
-    if flat.size % 2:
-        flat = np.append(flat, np.float32(0))
-    return np.ascontiguousarray(flat).view(np.complex64)
+    flat = np.ascontiguousarray(samples, dtype=np.float32).reshape(-1)
+    return np.pad(flat, (0, flat.size % 2)).view(np.complex64)
 
 
 def symbols_to_samples(symbols: Symbols, layout: SamplesLayout) -> Float32[np.ndarray, "..."]:
