@@ -61,7 +61,7 @@ def invalid_input(
         value: what was given.
     """
     known = model.model_fields.get(path[0]) if path else None
-    wanted = (known.description if known else None) or "see the documentation of the settings."
+    wanted = (known.description if known else None) or f"one of {', '.join(model.model_fields)}."
     reason = message.removeprefix("Value error, ")
     return InvalidInput(
         f"{reason[:1].lower()}{reason[1:]}.",

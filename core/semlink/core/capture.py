@@ -2,8 +2,9 @@
 
 4 bytes  magic  "SLNK"
 1 byte   version
-rest     msgpack map: transmission, settings, frame, draws and gains as wire messages, symbols
-         and gain values as bytes
+rest     msgpack map: "transmission", "settings" and "frame", each a wire message; for every
+         stream an item of "draws" and "gains", wire messages as well, and of "symbols" and
+         "values" (of the gains), little-endian float32, real and imaginary part in turn
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
-import numpy as np
 from google.protobuf.message import DecodeError
-from jaxtyping import Complex64
 
 from semlink.core.errors import CorruptData, NotFound, TooLarge
 from semlink.core.frame import Propagation
+from semlink.core.frame_heads import MAX_STREAMS
 from semlink.core.frame_serde import (
     PropagationAssembler,
+    complex_bytes,
     draw_to_proto,
     frame_head_to_proto,
     gains_head_to_proto,
@@ -39,6 +40,7 @@ from semlink.protos.v1 import types_pb2 as pb
 MAGIC = b"SLNK"
 VERSION = 2
 MAX_BYTES = 300 << 20
+FIELDS = {"transmission", "settings", "frame", "draws", "gains", "symbols", "values"}
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ def capture_to_bytes(capture: Capture) -> bytes:
         "frame": frame_head_to_proto(frame).SerializeToString(),
         "draws": [draw_to_proto(draw).SerializeToString() for draw in propagation.draws],
         "gains": [gains_head_to_proto(gain).SerializeToString() for gain in gains],
-        "symbols": [_bytes(stream.symbols) for stream in frame.streams],
-        "values": [_bytes(gain.values) for gain in gains],
+        "symbols": [complex_bytes(stream.symbols) for stream in frame.streams],
+        "values": [complex_bytes(gain.values) for gain in gains],
     }
     return MAGIC + bytes([VERSION]) + bytes(msgpack.packb(fields))
 
@@ -78,14 +80,14 @@ def capture_from_bytes(data: bytes) -> Capture:
     Raises:
         CorruptData: not a capture, of another version, or damaged.
         InvalidInput: a setting is out of range.
-        TooLarge: more than MAX_BYTES, or a frame beyond the bounds of `serde`.
+        TooLarge: more than MAX_BYTES, or a frame beyond the bounds of `frame_heads`.
     """
     if len(data) > MAX_BYTES:
         raise TooLarge("the capture exceeds its bound.", field="capture", value=str(len(data)))
     if data[:4] != MAGIC or data[4:5] != bytes([VERSION]):
         raise _corrupt("it does not start as a capture of this version does")
     try:
-        return _parse(msgpack.unpackb(data[5:]))
+        return _parse(_fields(data))
     except (ValueError, TypeError, KeyError, msgpack.UnpackException, DecodeError) as error:
         raise _corrupt(str(error) or type(error).__name__) from error
 
@@ -110,6 +112,26 @@ def read_capture(path: Path) -> Capture:
         return capture_from_bytes(file.read(MAX_BYTES + 1))
 
 
+def _fields(data: bytes) -> dict[str, Any]:
+    """The map. No nesting, else a small file could become a large tree of objects."""
+    fields: dict[str, Any] = msgpack.unpackb(
+        memoryview(data)[5:],
+        list_hook=_only_bytes,
+        max_array_len=MAX_STREAMS,
+        max_map_len=len(FIELDS),
+        max_ext_len=0,
+    )
+    if not isinstance(fields, dict) or set(fields) != FIELDS:
+        raise ValueError(f"it does not hold {', '.join(sorted(FIELDS))}")
+    return fields
+
+
+def _only_bytes(items: list[Any]) -> list[bytes]:
+    if not all(isinstance(item, bytes) for item in items):
+        raise ValueError("a list holds something else than bytes")
+    return items
+
+
 def _parse(fields: dict[str, Any]) -> Capture:
     return Capture(
         transmission_from_proto(pb.Transmission.FromString(fields["transmission"])),
@@ -129,10 +151,6 @@ def _propagation(fields: dict[str, Any]) -> Propagation:
     for index, data in enumerate(fields["values"]):
         assembler.add_gains(pb.GainChunk(stream=index, gains=data))
     return assembler.propagation()
-
-
-def _bytes(values: Complex64[np.ndarray, "values"]) -> bytes:
-    return np.ascontiguousarray(values, dtype="<c8").tobytes()
 
 
 def _corrupt(reason: str) -> CorruptData:

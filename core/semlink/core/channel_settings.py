@@ -68,7 +68,8 @@ class ChannelSettings(Settings):
         default=256,
         ge=1,
         le=1 << 20,
-        description="Channel uses that share one gain (rayleigh, rician), 1 .. 1048576.",
+        description="Channel uses that share one gain (rayleigh, rician); without OFDM also those "
+        "that share pilots; 1 .. 1048576.",
         examples=[256],
     )
     k_factor: Finite = Field(
@@ -167,8 +168,10 @@ class ChannelSettings(Settings):
     def _bursts_are_possible(self) -> ChannelSettings:
         # Gilbert: a run ends with probability 1 / burst_packets and starts with probability
         # rate / (1 - rate) / burst_packets, which must not exceed one.
-        odds = self.erasure_rate / (1.0 - self.erasure_rate) if self.erasure_rate < 1 else math.inf
-        if self.model is ChannelModel.BURST and self.erasure_rate < 1 and odds > self.burst_packets:
+        if self.model is not ChannelModel.BURST or self.erasure_rate == 1.0:
+            return self
+        odds = self.erasure_rate / (1.0 - self.erasure_rate)
+        if odds > self.burst_packets * (1.0 + 1e-9):
             raise _invalid(
                 f"runs of {self.burst_packets:g} packets on average cannot lose that many.",
                 "erasure_rate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,12 @@ from semlink.core.events import (
 )
 from semlink.core.frame_serde import draw_from_proto, draw_to_proto
 from semlink.core.pictures import LabelMap, Rgb, decode_png, encode_png
-from semlink.core.serde import byte_chunks, size_from_proto, size_to_proto
+from semlink.core.serde import byte_chunks, scalars, size_from_proto, size_to_proto
 from semlink.protos.v1 import types_pb2 as pb
 
 MAX_PICTURE_BYTES = 256 << 20  # of the PNGs of one event
 MAX_PICTURES = 4
+
 
 def event_to_proto(event: Event) -> Iterator[pb.Event]:
     """Wire messages of one event: its pictures in chunks, then the event itself."""
@@ -48,7 +50,7 @@ def _encoded(event: Encoded) -> pb.Event:
         working=size_to_proto(event.working),
         taxonomy=event.taxonomy,
         header_bytes=event.header_bytes,
-        payloads=[pb.PayloadAccount(**vars(payload)) for payload in event.payloads],
+        payloads=[pb.PayloadAccount(**asdict(payload)) for payload in event.payloads],
         segment_s=event.segment_s,
         encode_s=event.encode_s,
     )
@@ -61,7 +63,7 @@ def _propagated(event: Propagated) -> pb.Event:
 
 
 def _demodulated(event: Demodulated) -> pb.Event:
-    payloads = [pb.PayloadVerdict(**vars(payload)) for payload in event.payloads]
+    payloads = [pb.PayloadVerdict(**asdict(payload)) for payload in event.payloads]
     message = pb.Demodulated(payloads=payloads, demodulate_s=event.demodulate_s)
     return pb.Event(demodulated=message)
 
@@ -160,25 +162,15 @@ class EventReader:
 
 
 def _read_encoded(message: pb.Encoded, pictures: EventReader) -> Encoded:
-    payloads = [
-        PayloadAccount(
-            name=item.name,
-            samples=item.samples,
-            payload_bytes=item.payload_bytes,
-            channel_uses=item.channel_uses,
-            mcs=item.mcs,
-            code_rate=item.code_rate,
-            blocks=item.blocks,
-            container_bytes=item.container_bytes,
-        )
-        for item in message.payloads
-    ]
+    photo, working = size_from_proto(message.photo), size_from_proto(message.working)
+    if not photo.pixels or not working.pixels:
+        raise CorruptData("a picture has no pixels.", field="event", value="encoded")
     return Encoded(
-        photo=size_from_proto(message.photo),
-        working=size_from_proto(message.working),
+        photo=photo,
+        working=working,
         taxonomy=message.taxonomy,
         header_bytes=message.header_bytes,
-        payloads=tuple(payloads),
+        payloads=tuple(PayloadAccount(**scalars(payload)) for payload in message.payloads),
         sent_map=pictures.optional_labels("sent_map"),
         segment_s=message.segment_s,
         encode_s=message.encode_s,
@@ -198,10 +190,7 @@ def _read_denoised(message: pb.Denoised, pictures: EventReader) -> Denoised:
 
 
 def _read_demodulated(message: pb.Demodulated, _: EventReader) -> Demodulated:
-    payloads = tuple(
-        PayloadVerdict(item.name, item.blocks, item.blocks_lost, item.lost)
-        for item in message.payloads
-    )
+    payloads = tuple(PayloadVerdict(**scalars(payload)) for payload in message.payloads)
     return Demodulated(payloads, message.demodulate_s)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,12 +83,12 @@ class Gains:
 
     def per_symbol(self, count: int) -> Complex64[np.ndarray, "uses"]:
         """The gain of each of `count` symbols."""
-        return np.repeat(self.values, self.hold)[:count]
+        return np.repeat(self.values, min(self.hold, count))[:count]
 
     @staticmethod
     def count(symbols: int, hold: int) -> int:
         """How many gains a stream of so many symbols has."""
-        return math.ceil(symbols / hold)
+        return -(-symbols // hold)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class ReceivedSamples:
 
 
 ReceivedPayload = ReceivedBits | ReceivedSamples
+_KINDS: dict[type[ReceivedPayload], str] = {ReceivedBits: "bits", ReceivedSamples: "samples"}
 P = TypeVar("P", ReceivedBits, ReceivedSamples)
 
 
@@ -106,8 +107,8 @@ class Received:
             if isinstance(payload, kind) and payload.name == name:
                 return payload
         raise CorruptData(
-            "the frame has no such payload of that name.",
+            f"the frame has no {_KINDS[kind]} of that name.",
             field="payload",
             value=name,
-            cure="Send it with the same scheme and version on both ends.",
+            cure="Use the same version on both ends of the link.",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from google.protobuf.message import Message as WireMessage
@@ -40,7 +41,7 @@ def size_from_proto(message: pb.Size) -> Size:
 
 def transmission_to_proto(transmission: Transmission) -> pb.Transmission:
     """Identity on the wire."""
-    return pb.Transmission(**vars(transmission))
+    return pb.Transmission(**asdict(transmission))
 
 
 def transmission_from_proto(message: pb.Transmission) -> Transmission:
@@ -113,3 +114,8 @@ def _fields_set(message: WireMessage) -> dict[str, Any]:
     return {
         field.name: value for field, value in message.ListFields() if field.message_type is None
     }
+
+
+def scalars(message: WireMessage) -> dict[str, Any]:
+    """Every field of a message that has none but plain numbers, words and switches."""
+    return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}

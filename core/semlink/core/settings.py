@@ -152,7 +152,11 @@ class PhotoSettings(Settings):
     @field_validator("mcs")
     @classmethod
     def _mcs_is_in_the_table(cls, text: str) -> str:
-        protection(text)
+        try:
+            protection(text)
+        except InvalidInput as error:
+            error.value = text[:80]
+            raise
         return text
 
     @model_validator(mode="after")
@@ -163,6 +167,17 @@ class PhotoSettings(Settings):
                 field="bpp, cpp",
                 value=f"{self.bpp:g}, {self.cpp:g}",
                 cure="Keep one of them.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _preset_was_published(self) -> PhotoSettings:
+        if self.preset is Preset.PAPER and self.scheme not in PAPER:
+            raise InvalidInput(
+                "there is no paper preset for this scheme.",
+                field="preset",
+                value=f"{Preset.PAPER}, scheme {self.scheme}",
+                cure=f"Leave it out, or use scheme {', '.join(PAPER)}.",
             )
         return self
 
@@ -200,22 +215,11 @@ PAPER: dict[Scheme, dict[str, Any]] = {
 
 
 def with_preset(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat fields, completed by the preset that they name.
-
-    Raises:
-        InvalidInput: nothing was published for the scheme.
-    """
-    if fields.get("preset") != Preset.PAPER:
-        return dict(fields)
+    """Flat fields, completed by the preset that they name; checking them is left to the models."""
     scheme = fields.get("scheme", Scheme.GESCO)
-    if scheme not in PAPER:
-        raise InvalidInput(
-            "there is no paper preset for this scheme.",
-            field="preset",
-            value=str(scheme)[:40],
-            cure=f"Leave it out, or use {', '.join(PAPER)}.",
-        )
-    return PAPER[scheme] | dict(fields)
+    if fields.get("preset") != Preset.PAPER or scheme not in list(PAPER):
+        return dict(fields)
+    return PAPER[Scheme(scheme)] | dict(fields)
 
 
 def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:
