@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Complex64, Float32, UInt8
+from jaxtyping import Bool, Complex64, Float32, UInt8
 
 from semlink.core.phy.layouts import CodedLayout
 from semlink.core.phy.ldpc import CodeSize, block_code
 from semlink.core.phy.qam import demap, map_bits
 from semlink.core.phy.scrambling import scrambling_sequence
+
+DataBits = UInt8[np.ndarray, "blocks data_bits"]
 
 BATCH_CODED_BITS = 1 << 16  # decoding takes about 1 kB of memory for each
 
@@ -47,6 +49,17 @@ def decode_blocks(
     Returns:
         `layout.payload_bytes` bytes, zero in blocks that failed, and a verdict for each block.
     """
+    bits, verdicts = decode_bits(symbols, noise_variance, layout)
+    bits[~verdicts] = 0
+    return np.packbits(bits).tobytes()[: layout.payload_bytes], tuple(verdicts.tolist())
+
+
+def decode_bits(
+    symbols: Complex64[np.ndarray, "uses"],
+    noise_variance: Float32[np.ndarray, "uses"],
+    layout: CodedLayout,
+) -> tuple[DataBits, Bool[np.ndarray, "blocks"]]:
+    """As `decode_blocks`, with the decoder's hard decisions where a block failed."""
     code = block_code(CodeSize.of(layout))
     blocks = symbols.reshape(layout.blocks, layout.block_uses)
     variances = noise_variance.reshape(blocks.shape)
@@ -56,10 +69,10 @@ def decode_blocks(
     for batch in _batches(layout):
         ratios = demap(blocks[batch], variances[batch], layout.scheme.bits_per_symbol)
         data[batch], verdicts[batch] = code.decode(ratios * signs[batch])
-    return np.packbits(data).tobytes()[: layout.payload_bytes], tuple(verdicts.tolist())
+    return data, verdicts
 
 
-def _data_bits(data: bytes, layout: CodedLayout) -> UInt8[np.ndarray, "blocks data_bits"]:
+def _data_bits(data: bytes, layout: CodedLayout) -> DataBits:
     padded = data.ljust(layout.blocks * layout.block_bytes, b"\0")
     return np.unpackbits(np.frombuffer(padded, np.uint8)).reshape(layout.blocks, -1)
 

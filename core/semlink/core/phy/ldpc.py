@@ -39,6 +39,10 @@ class CodeSize(NamedTuple):
 class BlockCode:
     """Encoder and decoder of equal blocks; any number of threads may use one.
 
+    The decoder is Sionna's: flooding, with the exact ("boxplus-phi") check node rule. Its state
+    goes from one group of iterations to the next, so that a block that needs all of them comes
+    out as of one run. Min-sum loses some 0.6 dB here and is not faster.
+
     Args:
         size: of the code.
     """
@@ -84,22 +88,21 @@ class BlockCode:
             ratios: log p(bit = 1) / p(bit = 0) of the coded bits.
 
         Returns:
-            The data, zero where the CRC does not hold after all iterations, and whether it does.
+            Hard decisions on the data, and whether their CRC holds.
         """
         import torch
 
         llr, state = torch.from_numpy(ratios), None
-        data = np.zeros((len(ratios), self._data_bits), np.uint8)
-        holds = np.zeros(len(ratios), bool)
-        open_blocks = np.arange(len(ratios))
+        data = np.empty((len(ratios), self._data_bits), np.uint8)
+        holds = np.empty(len(ratios), bool)
+        going_on = np.arange(len(ratios))
         for _ in range(0, ITERATIONS, ITERATIONS_BETWEEN_CHECKS):
             info, state = self._decoder(llr, msg_v2c=state)
             right = (info == self._with_crc(info[:, : self._data_bits])).all(dim=1)
-            done = right.numpy()
-            data[open_blocks[done]] = info[right, : self._data_bits].numpy()
-            holds[open_blocks[done]] = True
-            open_blocks, llr, state = open_blocks[~done], llr[~right], state[~right]
-            if not open_blocks.size:
+            data[going_on] = info[:, : self._data_bits].numpy()
+            holds[going_on] = right.numpy()
+            going_on, llr, state = going_on[~right.numpy()], llr[~right], state[~right]
+            if not going_on.size:
                 break
         return data, holds
 
