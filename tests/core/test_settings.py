@@ -4,21 +4,22 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from semlink.core.base_settings import validated
+from semlink.core.channel_settings import ChannelSettings
 from semlink.core.errors import InvalidInput
-from semlink.core.noise import GESCO_TABLE, NoiseKind
+from semlink.core.noise import NoiseKind
+from semlink.core.schemes import Scheme
 from semlink.core.settings import (
-    ChannelSettings,
+    PAPER,
+    Csi,
     Denoiser,
     PhotoSettings,
     ReceiverSettings,
     Sampler,
     TransmissionSettings,
     settings_from_fields,
-    validated,
 )
 
 RANGES = {
@@ -26,12 +27,6 @@ RANGES = {
     "preview_steps": (0, 1000),
     "size": (64, 512),
     "seed": (0, 2**63 - 1),
-}
-LEVELS = {
-    NoiseKind.PSNR_DB: (-30.0, 200.0),
-    NoiseKind.SNR_DB: (-30.0, 200.0),
-    NoiseKind.EBNO_DB: (-30.0, 200.0),
-    NoiseKind.SIGMA: (0.0, 100.0),
 }
 
 
@@ -45,13 +40,15 @@ def test_flat_names_reach_their_part() -> None:
         "scheme": "gesco", "segmenter": "my/segmenter", "size": "256", "seed": 7,
         "channel": "awgn", "sigma": "0.5", "network": "./net"[2:], "sampler": "ddim",
         "steps": "20", "guidance": 1.5, "denoiser": "none", "preview_steps": 4,
+        "csi": "estimated", "pilots": "4", "cpp": "0.5", "mcs": "qpsk-1/2",
     }  # fmt: skip
     settings = settings_from_fields(fields)
     assert (settings.segmenter, settings.size, settings.seed) == ("my/segmenter", 256, 7)
-    assert settings.channel == ChannelSettings(noise=NoiseKind.SIGMA, level=0.5)
+    assert (settings.cpp, settings.mcs) == (0.5, "qpsk-1/2")
+    assert settings.channel == ChannelSettings(noise=NoiseKind.SIGMA, level=0.5, pilots=4)
     assert settings.receiver == ReceiverSettings(
         network="net", sampler=Sampler.DDIM, steps=20, guidance=1.5,
-        denoiser=Denoiser.NONE, preview_steps=4,
+        denoiser=Denoiser.NONE, preview_steps=4, csi=Csi.ESTIMATED,
     )  # fmt: skip
 
 
@@ -74,38 +71,6 @@ def test_guidance_has_a_range(value: object) -> None:
         settings_from_fields({"guidance": value})
 
 
-@pytest.mark.parametrize("kind", LEVELS)
-def test_levels_have_a_range(kind: NoiseKind) -> None:
-    low, high = LEVELS[kind]
-    for level in (low, high):
-        assert settings_from_fields({kind: level}).channel.level == level
-    for level in (low - 0.01, high + 0.01, -math.inf):
-        with pytest.raises(InvalidInput, match=f"{kind}=.*outside {low:g} .. {high:g}"):
-            settings_from_fields({kind: level})
-    for value in (math.nan, "nan", "loud"):
-        with pytest.raises(InvalidInput) as caught:
-            settings_from_fields({kind: value})
-        assert caught.value.cure
-
-
-def test_only_a_sigma_cannot_be_infinite() -> None:
-    for kind in (NoiseKind.PSNR_DB, NoiseKind.SNR_DB, NoiseKind.EBNO_DB):
-        assert settings_from_fields({kind: "inf"}).channel.level == math.inf
-    with pytest.raises(InvalidInput, match="sigma=inf"):
-        settings_from_fields({"sigma": "inf"})
-
-
-@given(st.floats(-30, 200).filter(lambda level: level not in GESCO_TABLE))
-def test_the_table_has_its_own_levels_only(level: float) -> None:
-    with pytest.raises(InvalidInput, match="no such level"):
-        settings_from_fields({"gesco_table_db": level})
-
-
-@pytest.mark.parametrize("level", GESCO_TABLE)
-def test_levels_of_the_table(level: float) -> None:
-    assert settings_from_fields({"gesco_table_db": level}).channel.level == level
-
-
 @pytest.mark.parametrize("size", [65, 200, 500])
 def test_sizes_are_multiples(size: int) -> None:
     with pytest.raises(InvalidInput, match=f"size={size}: .*multiple of 32"):
@@ -119,11 +84,84 @@ def test_names_of_networks(name: str, value: object) -> None:
         settings_from_fields({name: value})
 
 
-@pytest.mark.parametrize("name", ["scheme", "channel", "sampler", "denoiser"])
-def test_choices(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["scheme", "channel", "sampler", "denoiser", "preset", "transport", "csi"]
+)
+@pytest.mark.parametrize("value", ["none such", [], 3])
+def test_choices(name: str, value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
-        settings_from_fields({name: "none such"})
-    assert "none such" in str(caught.value)
+        settings_from_fields({name: value})
+    assert (caught.value.field, caught.value.value) == (name, repr(value))
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("name", ["bpp", "cpp"])
+def test_budgets(name: str) -> None:
+    for budget in (1e-9, 0.5, 64):
+        assert getattr(settings_from_fields({name: budget}), name) == budget
+    wrong: list[object] = [0, -1, 64.1, math.nan, math.inf, "nan", "much"]
+    for value in wrong:
+        with pytest.raises(InvalidInput) as caught:
+            settings_from_fields({name: value})
+        assert (caught.value.field, caught.value.value) == (name, repr(value))
+
+
+def test_two_budgets_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"bpp, cpp=1, 0.5: two budgets.*Keep one"):
+        settings_from_fields({"bpp": 1, "cpp": 0.5})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "16qam-1/2", " map = qpsk-1/2 , 64qam-2/3", "header=qpsk-1/3", ","]
+)
+def test_modulation_and_coding_schemes(text: str) -> None:
+    assert settings_from_fields({"mcs": text}).mcs == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("16qam", "qpsk-1/5, qpsk-1/3"),
+        ("16QAM-1/2", "Use one of"),
+        ("map=", "Use one of"),
+        ("map:qpsk-1/2", "Use one of"),
+        ("qpsk-1/2,16qam-1/2", "the default has two"),
+        ("map=qpsk-1/2,map=qpsk-1/2", "map has two"),
+        ("x" * 401, "at most 400"),
+    ],
+)
+def test_modulation_and_coding_schemes_that_do_not_exist(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        settings_from_fields({"mcs": text})
+    assert caught.value.field == "mcs"
+    assert text[:70] in caught.value.value
+    assert caught.value.cure
+
+
+def test_no_two_parts_share_a_name() -> None:
+    parts = (PhotoSettings, ReceiverSettings, ChannelSettings)
+    names = [name for part in parts for name in part.model_fields]
+    assert len(names) == len(set(names))
+    assert not set(names) & {*NoiseKind, "channel", "receiver"}
+
+
+@pytest.mark.parametrize("preset", PAPER)
+def test_a_preset_gives_way_to_what_is_stated(preset: Scheme) -> None:
+    given = settings_from_fields({"preset": "paper", "scheme": preset, "steps": 5})
+    assert given.receiver.steps == 5
+    published = PAPER[preset]
+    for name in set(published) - {"steps"}:
+        found = getattr(given, name, None) or getattr(given.receiver, name)
+        assert found == published[name]
+
+
+def test_the_channel_and_the_receiver_fit_each_other() -> None:
+    assert settings_from_fields({}).grid is None
+    grid = settings_from_fields({"csi": "estimated"}).grid
+    assert grid is not None
+    assert grid.pilots == 8
+    with pytest.raises(InvalidInput, match="pilots=0"):
+        settings_from_fields({"csi": "estimated", "pilots": 0})
 
 
 def test_two_noise_levels_are_refused() -> None:
@@ -143,12 +181,14 @@ def test_unknown_names_are_refused_with_the_known_ones(name: str) -> None:
         (ReceiverSettings, {"step": 3}),
         (PhotoSettings, {"channel": {}}),
         (ChannelSettings, {"x": 1}),
+        (TransmissionSettings, {"steps": 1}),
     ],
 )
 def test_unknown_fields_are_refused(model: type[Any], values: dict[str, object]) -> None:
     with pytest.raises(InvalidInput) as caught:
         validated(model, values)
     assert caught.value.field == next(iter(values))
+    assert ", ".join(model.model_fields) in caught.value.cure
 
 
 def test_settings_cannot_be_changed() -> None:
