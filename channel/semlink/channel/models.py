@@ -1,112 +1,120 @@
-"""The media that a frame can cross.
-
-Sionna's blocks draw from one generator per process, so that two calls at a time would change each
-other's noise. Here every stream has a generator of its own, on the CPU, seeded by what is sent.
-"""
+"""The media that a frame can cross: y = h x + n for every symbol of every stream."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from semlink.core.frame import Frame, Propagation, Stream, StreamDraw, Symbols
-from semlink.core.noise import noise_power, ratio_to_db
+from semlink.channel.delay_lines import clustered, tapped
+from semlink.channel.fading import clear, rayleigh, rician
+from semlink.channel.losses import burst, erasure
+from semlink.channel.thermal import with_noise
 from semlink.core.channel_settings import ChannelModel, ChannelSettings
+from semlink.core.frame import Frame, Gains, Propagation, Stream, StreamDraw, Symbols
+from semlink.core.noise import noise_power, ratio_to_db
+from semlink.core.phy.grid import ResourceGrid
 from semlink.core.transmission import Transmission
 
+# number of symbols, how they lie in time and frequency, the medium, seed of the draw
+Medium = Callable[[int, ResourceGrid | None, ChannelSettings, int], Gains]
 
-class Crossing(NamedTuple):
-    """One stream behind the medium.
-
-    Attributes:
-        symbols: as received.
-        noise: what was added to them.
-    """
-
-    symbols: Symbols
-    noise: Symbols
-
-
-# symbols as sent, noise power N0 per channel use, seed of the draw
-Medium = Callable[[Symbols, float, int], Crossing]
+MODELS: dict[ChannelModel, Medium] = {
+    ChannelModel.AWGN: clear,
+    ChannelModel.RAYLEIGH: rayleigh,
+    ChannelModel.RICIAN: rician,
+    ChannelModel.TDL_A: tapped,
+    ChannelModel.TDL_B: tapped,
+    ChannelModel.TDL_C: tapped,
+    ChannelModel.TDL_D: tapped,
+    ChannelModel.TDL_E: tapped,
+    ChannelModel.CDL_A: clustered,
+    ChannelModel.CDL_B: clustered,
+    ChannelModel.CDL_C: clustered,
+    ChannelModel.CDL_D: clustered,
+    ChannelModel.CDL_E: clustered,
+    ChannelModel.ERASURE: erasure,
+    ChannelModel.BURST: burst,
+}
 
 
 def propagate(frame: Frame, settings: ChannelSettings, transmission: Transmission) -> Propagation:
     """Sends a frame through the medium.
 
-    The draw of a stream depends on the transmission's seed, the photo and the stream's name, and
-    on nothing else: not on the scheme, the other streams, the noise level or other calls.
+    Gains and noise of a stream depend on the transmission's seed, the photo and the stream's
+    name; not on the scheme, the other streams or other calls. The gains do not depend on the
+    noise level, and the noise but for its scale on neither level nor medium. The level is that
+    against the power as sent, before the gain. Pilots and empty resource elements are noisy too.
+    What was erased is exactly zero, without noise.
 
     Raises:
-        InvalidInput: the noise level is not defined for a stream, see `core.noise`.
+        InvalidInput: the noise level is not defined for a stream, see `core.noise`; or the frame
+            was not modulated for this medium.
     """
-    crossed = [_cross(stream, settings, transmission) for stream in frame.streams]
-    streams = tuple(stream for stream, _ in crossed)
-    return Propagation(replace(frame, streams=streams), tuple(draw for _, draw in crossed))
+    crossed = [_cross(stream, frame.grid, settings, transmission) for stream in frame.streams]
+    streams, draws, gains = zip(*crossed, strict=True) if crossed else ((), (), ())
+    return Propagation(replace(frame, streams=streams), draws, gains)
 
 
 def preload() -> None:
     """Imports Sionna, which takes seconds; calls that follow find it loaded."""
-    _awgn_block()
-
-
-def awgn(symbols: Symbols, power: float, seed: int) -> Crossing:
-    """Additive white Gaussian noise, `power` / 2 per real dimension, drawn by Sionna."""
-    block = _awgn_block()(seed)
-    # Sionna adds to zero here, so that the noise is known exactly, not as a rounded difference.
-    noise: Symbols = block(np.zeros_like(symbols), power).numpy()
-    return Crossing(symbols + noise, noise)
-
-
-MODELS: dict[ChannelModel, Medium] = {ChannelModel.AWGN: awgn}
+    import sionna.phy.channel.tr38901  # noqa: F401
 
 
 def _cross(
-    stream: Stream, settings: ChannelSettings, transmission: Transmission
-) -> tuple[Stream, StreamDraw]:
+    stream: Stream,
+    grid: ResourceGrid | None,
+    settings: ChannelSettings,
+    transmission: Transmission,
+) -> tuple[Stream, StreamDraw, Gains]:
     power = noise_power(settings.noise, settings.level, stream.power)
-    seed = transmission.seed_for(stream.name)
-    crossing = MODELS[settings.model](stream.symbols, power, seed)
-    draw = _draw(stream, power, _mean_power(crossing.noise))
-    return replace(stream, symbols=crossing.symbols), draw
+    seed = transmission.seed_for(f"{stream.name}/gains")
+    gains = MODELS[settings.model](stream.symbols.size, grid, settings, seed)
+    faded = _faded(stream.symbols, gains)
+    symbols, measured = with_noise(faded, power, transmission.seed_for(stream.name))
+    _erase(symbols, gains)
+    draw = _draw(stream, power, measured, _mean_power(gains, symbols.size))
+    return replace(stream, symbols=symbols), draw, gains
 
 
-def _draw(stream: Stream, power: float, measured: float) -> StreamDraw:
+def _faded(symbols: Symbols, gains: Gains) -> Symbols:
+    if gains.values.size == 1 and gains.values[0] == 1:
+        return symbols
+    faded: Symbols = symbols * gains.per_symbol(symbols.size)
+    return faded
+
+
+def _erase(symbols: Symbols, gains: Gains) -> None:
+    erased = gains.values == 0
+    if erased.any():
+        symbols[np.repeat(erased, gains.hold)[: symbols.size]] = 0
+
+
+def _mean_power(gains: Gains, symbols: int) -> float:
+    """Mean of |gain|^2 over the symbols, of which the last few may share a gain of their own."""
+    missing = gains.values.size * gains.hold - symbols
+    energy = gains.hold * _energy(gains.values) - missing * _energy(gains.values[-1:])
+    return energy / max(symbols, 1)
+
+
+def _energy(values: Symbols) -> float:
+    return float(np.square(values.view(np.float32)).sum())
+
+
+def _draw(stream: Stream, power: float, measured: float, gain: float) -> StreamDraw:
+    snr_db = _over_noise_db(stream.mean_power, measured)
+    psnr_db = snr_db if stream.peak is None else _over_noise_db(stream.peak**2, measured / 2.0)
     return StreamDraw(
         name=stream.name,
         noise_power=power,
         measured_noise_power=measured,
-        measured_snr_db=_over_noise_db(stream.mean_power, measured),
-        measured_psnr_db=_over_noise_db(stream.peak**2, measured / 2.0),
+        measured_snr_db=snr_db,
+        measured_psnr_db=psnr_db,
+        measured_gain_db=ratio_to_db(gain),
     )
 
 
 def _over_noise_db(power: float, noise: float) -> float:
-    return ratio_to_db(power / noise if noise else np.inf)
-
-
-def _mean_power(symbols: Symbols) -> float:
-    parts = symbols.view(np.float32)
-    return 2.0 * float(np.mean(np.square(parts, dtype=np.float64))) if parts.size else 0.0
-
-
-@cache
-def _awgn_block() -> Callable[[int], Any]:
-    """Sionna's AWGN block with a generator of its own, as a class built from a seed."""
-    import torch
-    from sionna.phy.channel import AWGN
-
-    class SeededAWGN(AWGN):  # type: ignore[misc]  # Sionna ships no types
-        def __init__(self, seed: int):
-            super().__init__(precision="single", device="cpu")
-            self._generator = torch.Generator("cpu").manual_seed(seed)
-
-        @property
-        def torch_rng(self) -> torch.Generator:
-            return self._generator
-
-    return SeededAWGN
+    return ratio_to_db(power / noise if noise else math.inf)

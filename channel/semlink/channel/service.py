@@ -16,15 +16,16 @@ from semlink.core.errors import Busy, DeadlineExceeded, InvalidInput
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import Propagated
 from semlink.core.frame import Propagation
-from semlink.core.hop import CHANNEL_OPTIONS, events_from, remaining_s, reported
-from semlink.core.serde import (
+from semlink.core.frame_serde import (
     FrameAssembler,
-    channel_settings_from_proto,
     draw_to_proto,
     frame_head_to_proto,
+    gain_chunks,
+    gains_head_to_proto,
     symbol_chunks,
-    transmission_from_proto,
 )
+from semlink.core.hop import CHANNEL_OPTIONS, events_from, remaining_s, reported
+from semlink.core.serde import channel_settings_from_proto, transmission_from_proto
 from semlink.core.serving import Service
 from semlink.protos.v1 import channel_pb2 as pb
 from semlink.protos.v1 import channel_pb2_grpc, receiver_pb2, receiver_pb2_grpc, types_pb2
@@ -147,7 +148,10 @@ def _reconstruct_requests(
         settings=head.receiver,
         frame=frame_head_to_proto(propagation.frame),
         draws=[draw_to_proto(draw) for draw in propagation.draws],
+        gains=[gains_head_to_proto(gains) for gains in propagation.gains],
     )
     yield receiver_pb2.ReconstructRequest(head=arrived)
     for chunk in symbol_chunks(propagation.frame):
         yield receiver_pb2.ReconstructRequest(symbols=chunk)
+    for gains in gain_chunks(propagation.gains):
+        yield receiver_pb2.ReconstructRequest(gains=gains)
