@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semlink.core import event_serde
-from semlink.core.errors import CorruptData, TooLarge
+from semlink.core.errors import CorruptData, SemlinkError, TooLarge
 from semlink.core.event_serde import EventReader, event_to_proto
 from semlink.core.events import (
+    Demodulated,
     Denoised,
     Encoded,
     Event,
+    Lost,
+    Outcome,
     PayloadAccount,
+    PayloadVerdict,
     Progress,
     Propagated,
     Reconstructed,
@@ -37,15 +42,22 @@ def labels(height: int, width: int) -> LabelMap:
     return GENERATOR.integers(0, 12, (height, width), np.uint8)
 
 
-ACCOUNT = PayloadAccount("map", 48, 0, 24)
-NOISELESS = StreamDraw("edges", 0.0, 0.0, math.inf, math.inf)
+ANALOG = PayloadAccount("map", 48, 0, 24)
+CODED = PayloadAccount("tokens", 0, 40, 700, "qpsk-1/2", 0.49, 3, 12)
+NOISELESS = StreamDraw("edges", 0.0, 0.0, math.inf, math.inf, -math.inf)
+SIZES = (Size(30, 40), Size(6, 8))
 EVENTS: list[Event] = [
-    Encoded(Size(30, 40), Size(6, 8), "camvid", 23, (ACCOUNT,), labels(6, 8), 0.5, 0.25),
-    Propagated((StreamDraw("map", 0.2, 0.21, 3.0, 9.9), NOISELESS), 0.1),
-    Denoised(labels(6, 8), labels(6, 8), ("instances",), 0.1),
+    Encoded(*SIZES, "camvid", 23, (ANALOG, CODED), labels(6, 8), 0.5, 0.25),
+    Encoded(*SIZES, "", 0, (), None, 0.0, 0.25),
+    Propagated((StreamDraw("map", 0.2, 0.21, 3.0, 9.9, 0.1), NOISELESS), 0.1),
+    Demodulated((PayloadVerdict("map", 0, 0, True), PayloadVerdict("tokens", 3, 1, False)), 0.1),
+    Denoised(labels(6, 8), labels(6, 8), 0.1),
     Progress(1, 12),
     Progress(2, 12, picture(6, 8)),
     Reconstructed(picture(30, 40), picture(6, 8), 1.0, 1.5, 0.1),
+    Reconstructed(picture(30, 40), picture(6, 8), 1.0, 1.5, 0.1, ("map", "tokens")),
+    Lost(Outcome.LOST, ("map",)),
+    Lost(Outcome.OUTAGE, ("header",)),
 ]
 
 
@@ -103,15 +115,79 @@ def chunk(name: str, png: bytes) -> pb.Event:
 
 
 def test_a_missing_picture_is_noticed() -> None:
-    with pytest.raises(CorruptData, match="event=sent_map"):
-        EventReader().feed(pb.Event(encoded=pb.Encoded()))
+    with pytest.raises(CorruptData, match="event=received_map"):
+        EventReader().feed(pb.Event(denoised=pb.Denoised()))
 
 
 def test_the_kind_of_picture_is_checked() -> None:
     reader = EventReader()
-    reader.feed(chunk("sent_map", encode_png(picture(4, 4))))
+    reader.feed(chunk("received_map", encode_png(picture(4, 4))))
     with pytest.raises(CorruptData, match="wrong kind"):
-        reader.feed(pb.Event(encoded=pb.Encoded()))
+        reader.feed(pb.Event(denoised=pb.Denoised()))
+
+
+@pytest.mark.parametrize("empty", ["photo", "working"])
+def test_pictures_have_pixels(empty: Literal["photo", "working"]) -> None:
+    (message,) = event_to_proto(Encoded(*SIZES, "", 0, (), None, 0.0, 0.0))
+    message.encoded.ClearField(empty)
+    with pytest.raises(CorruptData, match="no pixels"):
+        EventReader().feed(message)
+
+
+@pytest.mark.parametrize("outcome", ["", "reconstructed", "partial", "astray"])
+def test_what_is_lost_has_an_outcome(outcome: str) -> None:
+    with pytest.raises(CorruptData, match="outcome"):
+        EventReader().feed(pb.Event(lost=pb.Lost(outcome=outcome)))
+
+
+def test_impossible_draws_are_refused() -> None:
+    draws = [pb.StreamDraw(noise_power=-1.0)]
+    with pytest.raises(CorruptData, match="noise power"):
+        EventReader().feed(pb.Event(propagated=pb.Propagated(draws=draws)))
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (PayloadAccount, pb.PayloadAccount),
+        (PayloadVerdict, pb.PayloadVerdict),
+        (StreamDraw, pb.StreamDraw),
+    ],
+)
+def test_rows_of_events_have_the_fields_of_their_messages(event: Any, message: Any) -> None:
+    ours = [field.name for field in dataclasses.fields(event)]
+    assert set(ours) == set(message.DESCRIPTOR.fields_by_name)
+
+
+SENT = Encoded(*SIZES, "", 20, (ANALOG, CODED), None, 0.0, 0.0)
+
+
+def test_what_a_transmission_costs() -> None:
+    header = PayloadAccount("header", 0, 20, 100, "qpsk-1/5", 0.2, 1)
+    sent = dataclasses.replace(SENT, payloads=(header, ANALOG, CODED))
+    assert (sent.channel_uses, sent.channel_uses_per_pixel) == (824, 824 / 48)
+    assert (sent.sent_bytes, sent.bits_per_pixel) == (60, 10.0)
+    assert SENT.sent_bytes == 60  # a header that is free of channel uses is not free of bytes
+
+
+def test_lost_blocks_add_up() -> None:
+    verdicts = (PayloadVerdict("a", 3, 1, False), PayloadVerdict("b", 2, 2, True))
+    assert Demodulated(verdicts, 0.0).blocks_lost == 3
+
+
+@given(st.binary(max_size=60))
+def test_any_message_is_an_event_or_an_error_of_ours(data: bytes) -> None:
+    for kind in event_serde._READERS:
+        message = pb.Event()
+        getattr(message, kind).SetInParent()
+        try:
+            message.MergeFromString(data)
+        except DecodeError:  # gRPC itself refuses it
+            continue
+        try:
+            EventReader().feed(message)
+        except SemlinkError:
+            pass
 
 
 def test_a_damaged_picture_is_noticed() -> None:
