@@ -103,13 +103,19 @@ def read_capture(path: Path) -> Capture:
     """Reads a file written by `write_capture`.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound: there is no such file, or it cannot be read.
         CorruptData, InvalidInput, TooLarge: as `capture_from_bytes`.
     """
     if not path.is_file():
         raise NotFound("there is no such file.", field="capture", value=str(path))
-    with path.open("rb") as file:
-        return capture_from_bytes(file.read(MAX_BYTES + 1))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise NotFound(
+            f"the file cannot be read ({error.strerror}).", field="capture", value=str(path)
+        ) from error
+    return capture_from_bytes(data)
 
 
 def _fields(data: bytes) -> dict[str, Any]:
@@ -117,6 +123,7 @@ def _fields(data: bytes) -> dict[str, Any]:
     fields: dict[str, Any] = msgpack.unpackb(
         memoryview(data)[5:],
         list_hook=_only_bytes,
+        object_hook=_no_maps,
         max_array_len=MAX_STREAMS,
         max_map_len=len(FIELDS),
         max_ext_len=0,
@@ -130,6 +137,12 @@ def _only_bytes(items: list[Any]) -> list[bytes]:
     if not all(isinstance(item, bytes) for item in items):
         raise ValueError("a list holds something else than bytes")
     return items
+
+
+def _no_maps(fields: dict[str, Any]) -> dict[str, Any]:
+    if any(isinstance(value, dict) for value in fields.values()):
+        raise ValueError("a map holds another")
+    return fields
 
 
 def _parse(fields: dict[str, Any]) -> Capture:
