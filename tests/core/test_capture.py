@@ -164,10 +164,11 @@ def test_a_tree_of_maps_is_not_built() -> None:
     tree = b"\xc0"
     for _ in range(7):
         tree = b"\x87" + b"".join(b"\xa1" + bytes([97 + key]) + tree for key in range(7))
+    hostile = DATA[:5] + tree
     tracemalloc.start()
     try:
         with pytest.raises(CorruptData, match="a map holds another"):
-            capture_from_bytes(DATA[:5] + tree)
+            capture_from_bytes(hostile)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
