@@ -4,11 +4,12 @@ Every slot is estimated on its own. At the pilots, least squares divides by what
 error there has the variance N0 / Ep, Ep being the power of a pilot. From there:
 
 - Single carrier, one gain per slot: the mean over the slot's pilots. It needs no statistics of
-  the channel, and dividing by it leaves no bias.
+  the channel, and dividing by it leaves no bias, whatever the gain.
 - OFDM: LMMSE interpolation in frequency and time, for channels of unit mean power with an
   exponential power delay profile and the spectrum of Jakes. Which profile the medium really has
   is not for the receiver to know; a small part of the power is taken to come late, which makes
-  the stated error hold for all profiles of 3GPP TR 38.901.
+  the stated error hold for all profiles of 3GPP TR 38.901. Dividing by the estimate leaves no bias,
+  whatever the estimate.
 """
 
 from __future__ import annotations

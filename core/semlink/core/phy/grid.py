@@ -107,7 +107,7 @@ class ResourceGrid:
         padded = np.zeros(slots * self.data_size, np.complex64)
         padded[: data.size] = data
         grid = np.zeros((slots, self.rows, self.subcarriers), np.complex64)
-        grid[:, self.data_mask] = padded.reshape(slots, -1)
+        grid[:, self.data_mask] = padded.reshape(slots, self.data_size)
         amplitude = np.float32(self.pilot_amplitude(mean_power))
         grid[:, list(self.pilot_rows)] = amplitude * self.pilot_symbols(slots)
         return grid.reshape(-1)
