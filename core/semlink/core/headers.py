@@ -116,7 +116,7 @@ def _fields(data: bytes) -> list[Any]:
         raise ValueError("it is too long")
     fields: list[Any]
     version, *fields = msgpack.unpackb(data, strict_map_key=True)
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise ValueError(f"its version is {version}, not {VERSION}")
     return fields
 
