@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semlink.core.events import Denoised, Encoded, PayloadAccount, Propagated, Reconstructed
+from semlink.core.events import (
+    Demodulated,
+    Denoised,
+    Encoded,
+    Lost,
+    Outcome,
+    PayloadAccount,
+    PayloadVerdict,
+    Propagated,
+    Reconstructed,
+)
 from semlink.core.frame import StreamDraw
 from semlink.core.pictures import Rgb, Size, encode_png
 from semlink.core.settings import settings_from_fields
@@ -31,11 +42,23 @@ def photo_file(photo: Rgb, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+HEADER = PayloadAccount("header", 0, 23, 500, "qpsk-1/5", 0.2, 1)
+
+
+def draw(name: str) -> StreamDraw:
+    return StreamDraw(name, 0.2, 0.2, 2.25, 10.01, -1.5)
+
+
 @pytest.fixture(scope="session")
 def make_result(photo: Rgb) -> Callable[..., Result]:
     """A made-up transmission of three classes: a quarter of the map arrives wrong, none stays."""
 
-    def make(taxonomy: str = "camvid", sent: Rgb = photo, **fields: Any) -> Result:
+    def make(
+        taxonomy: str = "camvid",
+        sent: Rgb = photo,
+        outcome: Outcome = Outcome.RECONSTRUCTED,
+        **fields: Any,
+    ) -> Result:
         labels = np.zeros((64, 96), np.uint8)
         labels[32:, 48:], labels[:32, 48:] = 3, 8
         wrong = labels.copy()
@@ -45,23 +68,75 @@ def make_result(photo: Rgb) -> Callable[..., Result]:
             working=Size(64, 96),
             taxonomy=taxonomy,
             header_bytes=23,
-            payloads=(PayloadAccount("map", 3 * 64 * 96, 0, 3 * 32 * 96),),
+            payloads=(HEADER, PayloadAccount("map", 3 * 64 * 96, 0, 3 * 32 * 96)),
             sent_map=labels,
             segment_s=0.4,
             encode_s=0.1,
         )
-        draw = StreamDraw("map", 0.2, 0.2, 2.25, 10.01)
+        whole = outcome in (Outcome.RECONSTRUCTED, Outcome.PARTIAL)
+        outage = outcome is Outcome.OUTAGE
+        verdicts = (
+            PayloadVerdict("header", 1, int(outage), outage),
+            PayloadVerdict("map", 0, 0, outcome is Outcome.LOST),
+        )
         return Result(
             Photo(sent),
             settings_from_fields(fields),
             encoded,
-            Propagated((draw,), 0.05),
-            Denoised(wrong, labels, (), 0.02),
-            Reconstructed(sent[::-1].copy(), sent[:64, :96].copy(), 1.2, 1.5, 0.01),
+            Propagated((draw("header"), draw("map")), 0.05),
+            Demodulated(verdicts, 0.03),
+            Denoised(wrong, labels, 0.02) if whole else None,
+            ending(sent, outcome, "header" if outage else "map"),
             total_s=2.2,
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_coded(photo: Rgb) -> Callable[..., Result]:
+    """A made-up transmission of a WebP file in seven blocks, some of which may be lost."""
+
+    def make(outcome: Outcome = Outcome.RECONSTRUCTED, sent: Rgb = photo, **fields: Any) -> Result:
+        encoded = Encoded(
+            photo=Size(*sent.shape[:2]),
+            working=Size(64, 96),
+            taxonomy="",
+            header_bytes=14,
+            payloads=(
+                replace(HEADER, payload_bytes=14),
+                PayloadAccount("picture", 0, 4321, 17_300, "16qam-1/2", 0.49, 7, 30),
+            ),
+            sent_map=None,
+            segment_s=0.0,
+            encode_s=0.1,
+        )
+        lost = {Outcome.RECONSTRUCTED: 0, Outcome.OUTAGE: 0, Outcome.PARTIAL: 2, Outcome.LOST: 7}
+        outage = outcome is Outcome.OUTAGE
+        verdicts = (
+            PayloadVerdict("header", 1, int(outage), outage),
+            PayloadVerdict("picture", 7, lost[outcome], outcome is Outcome.LOST),
+        )
+        return Result(
+            Photo(sent),
+            settings_from_fields({"scheme": "webp"} | fields),
+            encoded,
+            Propagated((draw("header"), draw("picture")), 0.05),
+            Demodulated(verdicts, 0.03),
+            None,
+            ending(sent, outcome, "header" if outage else "picture"),
+            total_s=0.4,
+        )
+
+    return make
+
+
+def ending(photo: Rgb, outcome: Outcome, payload: str) -> Reconstructed | Lost:
+    if outcome in (Outcome.LOST, Outcome.OUTAGE):
+        return Lost(outcome, (payload,))
+    lost = (payload,) if outcome is Outcome.PARTIAL else ()
+    working = np.full((64, 96, 3), 99, np.uint8)
+    return Reconstructed(photo[::-1].copy(), working, 0.1, 0.15, 0.01, lost)
 
 
 @pytest.fixture

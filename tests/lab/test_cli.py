@@ -18,11 +18,21 @@ import pytest
 from typer.testing import CliRunner
 
 from semlink.core.capture import read_capture
+from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.noise import NoiseKind
 from semlink.core.pictures import LabelMap, Rgb, decode_png
 from semlink.core.schemes import Scheme
-from semlink.core.settings import ChannelModel, Denoiser, Sampler, TransmissionSettings
+from semlink.core.settings import (
+    Csi,
+    Denoiser,
+    PhotoSettings,
+    Preset,
+    ReceiverSettings,
+    Sampler,
+    Transport,
+)
 from semlink.lab.cli import app, main
+from semlink.lab.options import SETTINGS
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"}
 TINY = ["--segmenter", "tiny-segmenter", "--network", "tiny-gesco", "--size", "64", "--steps", "2"]
@@ -48,27 +58,55 @@ def help_of(command: str) -> str:
     return CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
 
 
-@pytest.mark.parametrize("choices", [Scheme, ChannelModel, Sampler, Denoiser])
+FIELDS = {  # of all settings, by their flat names
+    **PhotoSettings.model_fields,
+    **ChannelSettings.model_fields,
+    **ReceiverSettings.model_fields,
+}
+
+
+def test_every_setting_is_an_option_and_no_option_is_none() -> None:
+    nested = {"model", "noise", "level"}
+    flat = set(FIELDS) - nested | set(NoiseKind) | {"channel"}
+
+    assert set(SETTINGS) == flat - {"preview_steps"}  # nobody looks at a preview here
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name in FIELDS])
+def test_options_state_the_defaults_of_the_settings(name: str) -> None:
+    (option,) = SETTINGS[name].__metadata__
+    default = FIELDS[name].default
+    stated = f"{default:g}" if isinstance(default, float) else str(default)
+
+    if default in (None, ""):
+        assert " " in option.show_default
+    else:
+        assert option.show_default == stated
+        assert f"[default: ({stated})]" in help_of("send")
+
+
+@pytest.mark.parametrize("choices", [Scheme, Preset, Transport, Csi, Sampler, Denoiser])
 def test_help_names_every_choice(choices: Any) -> None:
     text = help_of("send")
 
     assert all(choice.value in text for choice in choices)
 
 
-def test_help_states_the_defaults_of_the_settings() -> None:
-    text = " ".join(help_of("send").split())
-    defaults = TransmissionSettings()
-
-    for value in (defaults.size, defaults.segmenter, defaults.receiver.steps):
-        assert f"[default: ({value})]" in text
-    for value in (defaults.receiver.network, defaults.receiver.sampler.value):
-        assert f"[default: ({value})]" in text
-
-
-def test_every_noise_kind_is_an_option() -> None:
+def test_help_names_every_channel_or_its_family() -> None:
     text = help_of("send")
 
-    assert all(f"--{kind.value.replace('_', '-')}" in text for kind in NoiseKind)
+    for model in ChannelModel:
+        family, _, profile = model.value.partition("-")
+        assert family in text
+        assert not profile or f"{family}-a .. {family}-e" in text
+
+
+@pytest.mark.parametrize("command", [["send"], ["demo"], ["bench", "link"], ["bench", "codecs"]])
+def test_help_fits_every_command(command: list[str]) -> None:
+    run = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+
+    assert run.exit_code == 0
+    assert "--psnr-db" in run.output
 
 
 def test_send_over_services_writes_the_picture_and_the_sheet(
@@ -104,14 +142,50 @@ def test_json_is_one_object_and_nothing_else(
     assert told["picture"] == "reconstruction.png"
     assert (tmp_path / "reconstruction.png").is_file()
     assert told["settings"]["seed"] == 4
-    assert told["settings"]["channel"] == {"model": "awgn", "noise": "psnr_db", "level": "inf"}
+    channel = told["settings"]["channel"]
+    assert (channel["model"], channel["noise"], channel["level"]) == ("awgn", "psnr_db", "inf")
+    assert (told["scheme"], told["outcome"], told["lost"]) == ("gesco", "reconstructed", [])
     assert told["working_size"] == [64, 96]
-    assert told["channel_uses"] == sum(item["channel_uses"] for item in told["payloads"])
+    assert [stream["name"] for stream in told["streams"]] == ["header", "map"]
+    assert told["streams"][0]["mcs"] == "qpsk-1/5"
+    assert told["channel_uses"] == sum(item["channel_uses"] for item in told["streams"])
     assert told["channel_uses_per_pixel"] == pytest.approx(told["channel_uses"] / (64 * 96))
     assert told["map_accuracy"]["received"] == 1.0
-    assert told["draws"][0]["measured_psnr_db"] == "inf"
+    assert told["streams"][1]["measured_psnr_db"] == "inf"
+    assert 3.0 < told["psnr_db"] < 60.0
     stages = {name: value for name, value in told["seconds"].items() if name != "total"}
     assert sum(stages.values()) == pytest.approx(told["seconds"]["total"])
+
+
+def lost_transmission(link_address: str, photo_file: Path, *options: str) -> list[str | Path]:
+    return ["send", photo_file, "--psnr-db=-30", *options, "--link", link_address, *TINY]
+
+
+def test_a_lost_picture_exits_5_with_a_report_a_sheet_and_no_picture(
+    link_address: str, photo_file: Path, tmp_path: Path
+) -> None:
+    run = semlink(
+        *lost_transmission(link_address, photo_file, "--sheet", "sheet.png"), cwd=tmp_path
+    )
+
+    assert run.returncode == 5
+    assert run.stderr.startswith("outcome=outage: there is no picture: too little of the header")
+    assert run.stderr.count("\n") == 1
+    assert "outage: the header did not arrive" in run.stdout
+    assert "1 of 1" in run.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_a_lost_picture_as_json(link_address: str, photo_file: Path, tmp_path: Path) -> None:
+    run = semlink(*lost_transmission(link_address, photo_file, "--json"), cwd=tmp_path)
+
+    told = json.loads(run.stdout)
+    assert run.returncode == 5
+    assert (told["outcome"], told["lost"]) == ("outage", ["header"])
+    assert (told["psnr_db"], told["map_accuracy"]["received"]) == (None, None)
+    assert told["streams"][0]["blocks_lost"] == told["streams"][0]["blocks"] == 1
+    assert "picture" not in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_send_in_this_process_is_the_same_picture(
@@ -180,6 +254,14 @@ def test_a_file_that_is_no_photo_exits_2(tmp_path: Path) -> None:
         (["nowhere.jpg"], "photo=nowhere.jpg: there is no such file. Check the path."),
         (["PHOTO", "--size", "100"], "size=100: input should be a multiple of 32."),
         (["PHOTO", "--sampler", "dice"], "sampler='dice'"),
+        (["PHOTO", "--scheme", "gif"], "scheme='gif'"),
+        (["PHOTO", "--mcs", "8psk-1/2"], "mcs=8psk-1/2: there is no such modulation"),
+        (["PHOTO", "--bpp", "1", "--cpp", "1"], "bpp, cpp=1, 1: two budgets are given."),
+        (["PHOTO", "--channel", "tdl-a", "--pilots", "14"], "pilots=14: a slot has 14 symbols"),
+        (
+            ["PHOTO", "--preset", "paper", "--scheme", "webp"],
+            "preset=paper, scheme webp: there is no paper",
+        ),
         (["PHOTO", "--psnr-db", "3", "--sigma", "1"], "noise=psnr_db, sigma: more than one"),
         (["PHOTO", "-o", "missing/out.png"], "folder=missing: nothing can be written"),
         (["PHOTO", "-o", "out.gif"], "output=out.gif: it is written as PNG only."),

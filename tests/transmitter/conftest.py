@@ -15,7 +15,14 @@ import pytest
 from PIL import Image
 
 from semlink.core.event_serde import event_to_proto
-from semlink.core.events import Demodulated, Event, Propagated, Reconstructed
+from semlink.core.events import (
+    Demodulated,
+    Event,
+    Lost,
+    PayloadVerdict,
+    Propagated,
+    Reconstructed,
+)
 from semlink.core.frame import Frame, Gains, Propagation, StreamDraw
 from semlink.core.frame_serde import FrameAssembler
 from semlink.core.headers import MapHeader
@@ -50,10 +57,12 @@ class NextHop(channel_pb2_grpc.ChannelServicer):
 
     Attributes:
         hold: whether calls stay open until they are cancelled.
+        lost: how they end, if not with a picture.
         cancelled: set when one was.
     """
 
     hold: bool = False
+    lost: Lost | None = None
     heads: list[channel_pb2.PropagateHead] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,8 +97,9 @@ class NextHop(channel_pb2_grpc.ChannelServicer):
         assert header is not None
         height, width = MapHeader.from_bytes(header).photo
         picture = np.full((height, width, 3), 77, np.uint8)
-        end = Reconstructed(picture, picture, 0.1, 0.2, 0.3)
-        return Propagated(draws, 0.1), Demodulated((), 0.1), end
+        verdict = PayloadVerdict("header", 3, 1, False)
+        end = self.lost or Reconstructed(picture, picture, 0.1, 0.2, 0.3)
+        return Propagated(draws, 0.1), Demodulated((verdict,), 0.1), end
 
     @property
     def service(self) -> Service:
@@ -122,11 +132,13 @@ Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 @pytest.fixture
 def rest(tiny_segmenter: Path) -> Start:
-    """Starts REST with the given server settings; `hold` is the next hop's."""
+    """Starts REST with the given server settings; `hold` and `lost` are the next hop's."""
 
     @asynccontextmanager
-    async def start(*, hold: bool = False, **changes: Any) -> AsyncIterator[Running]:
-        hop = NextHop(hold)
+    async def start(
+        *, hold: bool = False, lost: Lost | None = None, **changes: Any
+    ) -> AsyncIterator[Running]:
+        hop = NextHop(hold, lost)
         async with running_server(hop.service, drain_s=0.0) as channel:
             known = {"channel_address": channel.address, "segmenters": (str(tiny_segmenter),)}
             front = Front(TransmitterServerSettings(**(known | changes)))

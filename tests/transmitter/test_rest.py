@@ -14,9 +14,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semlink.core.channel_settings import ChannelSettings
 from semlink.core.errors import STATUS
+from semlink.core.events import Lost, Outcome
+from semlink.core.noise import NoiseKind
+from semlink.core.phy.layouts import CodedLayout
 from semlink.core.pictures import Rgb, encode_png, photo_digest, read_photo
-from semlink.core.settings import settings_from_fields
+from semlink.core.settings import (
+    PhotoSettings,
+    ReceiverSettings,
+    TransmissionSettings,
+    settings_from_fields,
+)
 from semlink.transmitter.front import Front
 from semlink.transmitter.rest import create_app
 from semlink.transmitter.rest.errors import REASONS
@@ -55,16 +64,67 @@ def test_a_photo_comes_back_as_a_png_of_its_size(rest: Start, jpeg: bytes) -> No
             assert reply.headers["content-type"] == "image/png"
             with Image.open(io.BytesIO(reply.content)) as picture:
                 assert picture.size == (130, 90)
-            assert reply.headers["x-semlink-measured-snr-db"] == "map=7.50"
-            assert reply.headers["x-semlink-measured-psnr-db"] == "map=10.25"
+            assert reply.headers["x-semlink-outcome"] == "reconstructed"
+            assert reply.headers["x-semlink-blocks-lost"] == "header=1/3"
+            assert reply.headers["x-semlink-measured-snr-db"] == "header=7.50, map=7.50"
+            assert reply.headers["x-semlink-measured-psnr-db"] == "header=10.25, map=10.25"
             assert reply.headers["x-semlink-working-size"] == "96x64"
             frame, head = running.hop.frames[0], running.hop.heads[0]
-            assert int(reply.headers["x-semlink-channel-uses"]) == frame.channel_uses > 0
+            uses = sum(frame.channel_uses(stream) for stream in frame.streams)
+            assert int(reply.headers["x-semlink-channel-uses"]) == uses > 0
             assert reply.headers["x-semlink-transmission-id"] == head.transmission.transmission_id
             assert float(reply.headers["x-semlink-seconds"]) > 0.0
             assert (head.settings.noise, head.settings.level) == ("psnr_db", 12.5)
             assert (head.receiver.steps, head.transmission.seed) == (3, 7)
             assert head.transmission.photo_digest == photo_digest(read_photo(jpeg))
+
+    asyncio.run(scenario())
+
+
+def test_settings_of_every_part_reach_the_next_hop(rest: Start, jpeg: bytes) -> None:
+    async def scenario() -> None:
+        async with rest() as running:
+            reply = await running.post(
+                jpeg,
+                channel="rician",
+                k_factor="2.5",
+                coherence_uses="64",
+                pilots="4",
+                csi="estimated",
+                transport="digital",
+                mcs="map=qpsk-1/3",
+            )
+            assert reply.status_code == 200, reply.text
+            head, frame = running.hop.heads[0], running.hop.frames[0]
+            medium = head.settings
+            assert (medium.model, medium.k_factor, medium.pilots) == ("rician", 2.5, 4)
+            assert head.receiver.csi == "estimated"
+            assert frame.grid is not None
+            assert (frame.grid.rows, frame.grid.pilots) == (64, 4)
+            layout = frame.streams[-1].layout
+            assert isinstance(layout, CodedLayout)
+            assert layout.mcs == "qpsk-1/3"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "lost"),
+    [("gesco", Lost(Outcome.LOST, ("map",))), ("gesco", Lost(Outcome.OUTAGE, ("header",)))],
+    ids=["lost", "outage"],
+)
+def test_a_picture_that_the_radio_lost_is_424(
+    rest: Start, jpeg: bytes, scheme: str, lost: Lost
+) -> None:
+    async def scenario() -> None:
+        async with rest(lost=lost) as running:
+            reply = await running.post(jpeg, scheme=scheme)
+            assert reply.status_code == 424
+            error = error_of(reply)
+            assert error["type"] == "PictureLost"
+            assert (error["field"], error["value"]) == ("outcome", lost.outcome.value)
+            assert lost.payloads[0] in error["message"]
+            assert "power" in error["cure"]
 
     asyncio.run(scenario())
 
@@ -81,6 +141,18 @@ BAD: list[tuple[bytes | None, dict[str, str], int, str]] = [  # None: a good pho
     (None, {"psnr_db": "1", "sigma": "1"}, 422, "noise"),
     (None, {"gesco_table_db": "7"}, 422, "gesco_table_db"),
     (None, {"channel": "fog"}, 422, "channel"),
+    (None, {"preset": "magazine"}, 422, "preset"),
+    (None, {"preset": "paper", "scheme": "webp"}, 422, "preset"),
+    (None, {"transport": "pigeon"}, 422, "transport"),
+    (None, {"csi": "divined"}, 422, "csi"),
+    (None, {"mcs": "64qam-9/10"}, 422, "mcs"),
+    (None, {"bpp": "0"}, 422, "bpp"),
+    (None, {"bpp": "1", "cpp": "1"}, 422, "bpp, cpp"),
+    (None, {"cpp": "0.001"}, 422, "cpp"),
+    (None, {"erasure_rate": "1.5"}, 422, "erasure_rate"),
+    (None, {"subcarriers": "4"}, 422, "subcarriers"),
+    (None, {"speed_mps": "inf"}, 422, "speed_mps"),
+    (None, {"pilots": "14", "channel": "tdl-a"}, 422, "pilots"),
     (None, {"steps": "0"}, 422, "steps"),
     (None, {"size": "100"}, 422, "size"),
     (None, {"seed": "-1"}, 422, "seed"),
@@ -316,6 +388,9 @@ def test_every_field_of_the_form_is_described(schema: dict[str, Any]) -> None:
         assert field["description"], name
         assert "examples" in field or "$ref" in str(field) or name == "photo", name
     assert form["properties"]["steps"]["maximum"] == 1000
+    assert form["properties"]["subcarriers"]["minimum"] == 12
+    assert form["properties"]["erasure_rate"]["maximum"] == 1.0
+    assert form["properties"]["bpp"]["anyOf"][0]["exclusiveMinimum"] == 0.0
 
 
 def test_the_form_takes_exactly_the_settings_there_are(schema: dict[str, Any]) -> None:
@@ -330,6 +405,14 @@ def test_the_form_takes_exactly_the_settings_there_are(schema: dict[str, Any]) -
         if name not in ("photo", "timeout_s")
     }
     assert settings_from_fields(defaults) == settings_from_fields({})
+
+
+def test_no_setting_is_missing_from_the_form() -> None:
+    nested = {"channel", "receiver"}
+    known = {"channel", *NoiseKind, *PhotoSettings.model_fields, *ReceiverSettings.model_fields}
+    plain = set(ChannelSettings.model_fields) - {"model", "noise", "level"}
+    assert set(ReconstructionForm.model_fields) == known | plain | {"photo", "timeout_s"}
+    assert set(TransmissionSettings.model_fields) == {*PhotoSettings.model_fields, *nested}
 
 
 def test_every_error_is_documented(schema: dict[str, Any]) -> None:

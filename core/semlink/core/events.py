@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from semlink.core.errors import PictureLost
 from semlink.core.frame import StreamDraw
 from semlink.core.phy.radio import HEADER
 from semlink.core.pictures import LabelMap, Rgb, Size
@@ -206,6 +207,17 @@ class Lost:
 
     outcome: Outcome
     payloads: tuple[str, ...]
+
+    @property
+    def error(self) -> PictureLost:
+        """What this is to a caller who wanted the picture."""
+        names = ", ".join(self.payloads)
+        return PictureLost(
+            f"there is no picture: too little of the {names} arrived.",
+            field="outcome",
+            value=self.outcome.value,
+            cure="Send with more power, or with a stronger mcs.",
+        )
 
 
 Event = Encoded | Propagated | Demodulated | Denoised | Progress | Reconstructed | Lost

@@ -44,7 +44,7 @@ class Timing:
     @property
     def overhead(self) -> float:
         """Share of the whole that is not the networks' computation, 0 .. 1."""
-        return 1.0 - sum(self.stages_s[name] for name in NETWORKS) / self.total_s
+        return 1.0 - sum(self.stages_s.get(name, 0.0) for name in NETWORKS) / self.total_s
 
 
 def measure(
@@ -66,7 +66,7 @@ def measure(
     way = chosen_link(link, device, folders)
     way.send(paths[0], settings)
     runs = [_stages_s(way, path, settings, remote=link is not None) for path in paths]
-    means = {stage: fmean(run[stage] for run in runs) for stage in runs[0]}
+    means = {stage: fmean(run.get(stage, 0.0) for run in runs) for stage in runs[0]}
     return Timing(len(runs), means, settings)
 
 

@@ -42,81 +42,55 @@ def _cancel(_signal: int, _frame: Any) -> None:
 
 
 @app.command()
+@opt.takes(["psnr_db", "seed", "steps"])
 def demo(
-    psnr_db: opt.PsnrDb = 10.0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The contact sheet, a PNG.")
     ] = Path("semlink-demo.png"),
-    seed: opt.Seed = None,
-    steps: opt.Steps = None,
     device: opt.Device = None,
     link: opt.LinkAddress = None,
     json: opt.Json = False,
+    **settings: Any,
 ) -> None:
     """Send a bundled photo through the link and draw a contact sheet."""
-    from semlink.lab.sending import DEMO_CREDIT, demo_photo, report, transmit
-    from semlink.lab.sheet import write_sheet
+    from semlink.lab.report import report
+    from semlink.lab.sending import DEMO_CREDIT, demo_photo, keep, transmit
 
-    photo = demo_photo()
-    result = transmit(
-        photo,
-        {"psnr_db": psnr_db, "seed": seed, "steps": steps},
-        link=link,
-        device=device,
-        outputs=[output],
-    )
-    write_sheet(output, result, DEMO_CREDIT)
-    report(result, {"sheet": output}, json=json)
+    result = transmit(demo_photo(), settings, link=link, device=device, outputs=[output])
+    written = keep(result, sheet=output, credit=DEMO_CREDIT)
+    report(result, written, json=json)
+    _ = result.picture
 
 
 @app.command()
+@opt.takes(opt.SETTINGS)
 def send(
-    photo: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, BMP, TIFF or PPM.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The reconstruction, a PNG.")
-    ] = Path("reconstruction.png"),
-    psnr_db: opt.PsnrDb = None,
-    snr_db: opt.SnrDb = None,
-    ebno_db: opt.EbnoDb = None,
-    sigma: opt.Sigma = None,
-    gesco_table_db: opt.GescoTableDb = None,
-    scheme: opt.Scheme = None,
-    channel: opt.Channel = None,
-    seed: opt.Seed = None,
-    size: opt.Size = None,
-    segmenter: opt.Segmenter = None,
-    network: opt.Network = None,
-    sampler: opt.Sampler = None,
-    steps: opt.Steps = None,
-    guidance: opt.Guidance = None,
-    denoiser: opt.Denoiser = None,
+    photo: opt.Photo,
+    output: opt.Output = Path("reconstruction.png"),
     device: opt.Device = None,
     link: opt.LinkAddress = None,
     timeout_s: opt.TimeoutS = None,
     sheet: opt.Sheet = None,
     capture: opt.Capture = None,
     json: opt.Json = False,
+    **settings: Any,
 ) -> None:
-    """Send a photo through the link and keep what arrives."""
-    fields = {name: value for name, value in locals().items() if name in opt.SETTINGS}
-    from semlink.lab.files import write_picture
-    from semlink.lab.sending import report, transmit
-    from semlink.lab.sheet import write_sheet
+    """Send a photo through the link and keep what arrives; exit code 5 if no picture does."""
+    from semlink.lab.report import report
+    from semlink.lab.sending import keep, transmit
 
-    written = {"picture": output} | ({"sheet": sheet} if sheet else {})
     result = transmit(
         photo,
-        fields,
+        settings,
         link=link,
         device=device,
         timeout_s=timeout_s,
         capture=capture,
-        outputs=written.values(),
+        outputs=[path for path in (output, sheet) if path],
     )
-    write_picture(output, result.picture)
-    if sheet:
-        write_sheet(sheet, result)
-    report(result, written | ({"capture": capture} if capture else {}), json=json)
+    written = keep(result, picture=output, sheet=sheet, capture=capture)
+    report(result, written, json=json)
+    _ = result.picture
 
 
 @app.command(rich_help_panel=ONE_HOST)
@@ -170,22 +144,46 @@ def doctor(device: opt.Device = None, json: opt.Json = False) -> None:
 
 
 @bench.command("link")
+@opt.takes(opt.SETTINGS)
 def bench_link(
     photos: Annotated[
         list[Path] | None, typer.Argument(help="Files.", show_default="two bundled ones")
     ] = None,
-    psnr_db: opt.PsnrDb = None,
-    size: opt.Size = None,
-    network: opt.Network = None,
-    segmenter: opt.Segmenter = None,
-    sampler: opt.Sampler = None,
-    steps: opt.Steps = None,
     device: opt.Device = None,
     link: opt.LinkAddress = None,
     json: opt.Json = False,
+    **settings: Any,
 ) -> None:
     """Seconds per stage, mean over the photos, after one that warms up."""
-    fields = {name: value for name, value in locals().items() if name in opt.SETTINGS}
     from semlink.lab.bench import measure, tell
 
-    tell(measure(photos or [], fields, link=link, device=device), json=json)
+    tell(measure(photos or [], settings, link=link, device=device), json=json)
+
+
+@bench.command("codecs")
+@opt.takes(name for name in opt.SETTINGS if name not in ("scheme", "preset", *opt.LEVELS))
+def bench_codecs(
+    photo: opt.Photo,
+    psnr_db: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Es/N0 in dB; give several to see the cliff.",
+            rich_help_panel=opt.LEVEL,
+            show_default="10",
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also gesco, whose map travels as bits.")
+    ] = False,
+    device: opt.Device = None,
+    link: opt.LinkAddress = None,
+    json: opt.Json = False,
+    **settings: Any,
+) -> None:
+    """Send a photo by every conventional codec over the same channel, at the same cost."""
+    from semlink.lab.bench_codecs import measure, tell
+
+    tables = measure(
+        photo, settings, levels_db=psnr_db or [10.0], every=every, link=link, device=device
+    )
+    tell(tables, json=json)

@@ -9,17 +9,26 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semlink.core import events
 from semlink.core.errors import SemlinkError
+from semlink.core.schemes import GENERATIVE
+from semlink.core.settings import TransmissionSettings
 
-STAGES = ("load networks", "segment and encode", "cross the channel", "denoise", "reconstruct")
-FOLLOWED_BY: dict[type[events.Event], int] = {
-    events.Encoded: 1,
-    events.Propagated: 2,
-    events.Denoised: 3,
-    events.Reconstructed: 4,
+ENDS: dict[type[events.Event], str] = {  # the stage that an event ends
+    events.Encoded: "encode",
+    events.Propagated: "cross the channel",
+    events.Demodulated: "demodulate",
+    events.Denoised: "denoise",
+    events.Reconstructed: "reconstruct",
+}
+LOAD = "load"
+ENDINGS = {  # how a person reads an outcome, and in which colour
+    events.Outcome.RECONSTRUCTED: ("reconstructed", "green"),
+    events.Outcome.PARTIAL: ("partial: made of what arrived", "yellow"),
+    events.Outcome.LOST: ("lost: too little arrived for a picture", "bold red"),
+    events.Outcome.OUTAGE: ("outage: the header did not arrive", "bold red"),
 }
 
 
@@ -48,10 +57,10 @@ class StageBars:
     """A bar per stage on stderr; nothing where stderr is no terminal.
 
     Args:
-        steps: timesteps of the reconstruction.
+        settings: of the transmission, whose scheme has or has not got a map to denoise.
     """
 
-    def __init__(self, steps: int):
+    def __init__(self, settings: TransmissionSettings):
         console = Console(stderr=True)
         self._bars = Progress(
             TextColumn("{task.description}", style="bold"),
@@ -61,15 +70,13 @@ class StageBars:
             console=console,
             disable=not console.is_terminal,
         )
-        totals = [1] * (len(STAGES) - 1) + [steps]
-        self._tasks = [
-            self._bars.add_task(stage, total=total, start=False)
-            for stage, total in zip(STAGES, totals, strict=True)
-        ]
+        totals = stages(settings)
+        tasks = [self._bars.add_task(name, total=totals[name], start=False) for name in totals]
+        self._tasks = dict(zip(totals, tasks, strict=True))
 
     def __enter__(self) -> StageBars:
         self._bars.start()
-        self._bars.start_task(self._tasks[0])
+        self._bars.start_task(self._tasks[LOAD])
         return self
 
     def __exit__(
@@ -81,20 +88,30 @@ class StageBars:
         self._bars.stop()
 
     def loaded(self) -> None:
-        """The networks are ready."""
-        self._end(0)
+        """All that the transmission needs is ready."""
+        self._end(LOAD)
 
     def __call__(self, event: events.Event) -> None:
         """Takes the next event of the link."""
         if isinstance(event, events.Progress):
-            self._bars.update(self._tasks[-1], completed=event.step, total=event.steps)
-        else:
-            self._end(FOLLOWED_BY[type(event)])
+            task = self._tasks["reconstruct"]
+            self._bars.update(task, completed=event.step, total=event.steps)
+        elif not isinstance(event, events.Lost):
+            self._end(ENDS[type(event)])
 
-    def _end(self, stage: int) -> None:
-        task: TaskID = self._tasks[stage]
-        total = self._bars.tasks[stage].total
-        self._bars.update(task, completed=total)
+    def _end(self, stage: str) -> None:
+        names = list(self._tasks)
+        task = self._tasks[stage]
+        self._bars.update(task, completed=self._bars.tasks[task].total)
         self._bars.stop_task(task)
-        if stage + 1 < len(self._tasks):
-            self._bars.start_task(self._tasks[stage + 1])
+        following = names[names.index(stage) + 1 :]
+        if following:
+            self._bars.start_task(self._tasks[following[0]])
+
+
+def stages(settings: TransmissionSettings) -> dict[str, int]:
+    """Steps of each stage of a transmission, in order."""
+    generative = settings.scheme in GENERATIVE
+    shown = [name for name in ENDS.values() if generative or name != "denoise"]
+    steps = {"reconstruct": settings.receiver.steps} if generative else {}
+    return dict.fromkeys([LOAD, *shown], 1) | steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from semlink.core.pictures import Rgb
@@ -14,6 +15,7 @@ Colour = tuple[int, int, int]
 PAPER: Colour = (250, 250, 247)
 INK: Colour = (28, 32, 38)
 PALE: Colour = (118, 124, 132)
+PALEST: Colour = (242, 240, 236)
 RULE: Colour = (222, 222, 216)
 CORNER = 10
 
@@ -68,6 +70,28 @@ class Canvas:
         shape = (0, 0, 4 * width - 1, 4 * height - 1)
         ImageDraw.Draw(mask).rounded_rectangle(shape, 4 * CORNER, fill=255)
         self.image.paste(scaled, at, mask.resize((width, height), Image.Resampling.BOX))
+
+    def placeholder(
+        self, at: Point, width: int, height: int, says: tuple[str, str], colour: Colour
+    ) -> None:
+        """A hatched box where a picture would be, with a loud and a quiet line in its middle."""
+        hatch = Image.new("RGB", (width, height), PALEST)
+        stripes = ImageDraw.Draw(hatch)
+        for left in range(-height, width, 24):
+            stripes.line((left, height, left + height, 0), fill=RULE, width=2)
+        self.picture(at, np.asarray(hatch), width, height, smooth=True)
+        loud = min(72, width // 5)
+        quiet = min(28, width // 13)
+        middle = Point(at.x + width // 2, at.y + height // 2)
+        self._badge(middle, says, loud, quiet)
+        self.text(middle, says[0], loud, colour, anchor="ms")
+        self.text(Point(middle.x, middle.y + 2 * quiet), says[1], quiet, colour, anchor="ms")
+
+    def _badge(self, middle: Point, says: tuple[str, str], loud: int, quiet: int) -> None:
+        """Clears the hatching behind two lines."""
+        half = max(text_width(says[0], loud), text_width(says[1], quiet)) // 2 + quiet
+        corners = (middle.x - half, middle.y - loud - quiet, middle.x + half, middle.y + 3 * quiet)
+        self._draw.rounded_rectangle(corners, CORNER, fill=PALEST)
 
 
 def text_width(text: str, size: int) -> int:

@@ -13,6 +13,7 @@ from semlink.core.capture import Capture, write_capture
 from semlink.core.errors import DeadlineExceeded
 from semlink.core.events import Event, Propagated
 from semlink.core.pictures import photo_digest
+from semlink.core.schemes import GENERATIVE
 from semlink.core.settings import TransmissionSettings
 from semlink.core.transmission import Transmission
 from semlink.lab.link import DEFAULTS, Link, as_photo
@@ -22,7 +23,7 @@ from semlink.transmitter.transmitter import Transmitter
 
 
 class LocalLink(Link):
-    """Loads each network when settings first name it, and keeps it.
+    """Loads each network when settings first need it, and keeps it.
 
     Args:
         device: as torch names it; None for the best there is.
@@ -40,14 +41,14 @@ class LocalLink(Link):
         self._device = device
         self._capture = capture
         self._folders = {folder.name: str(folder.resolve()) for folder in folders}
-        self._transmitters: dict[str, Transmitter] = {}
-        self._receivers: dict[str, Receiver] = {}
+        self._transmitters: dict[tuple[str, ...], Transmitter] = {}
+        self._receivers: dict[tuple[str, ...], Receiver] = {}
 
     def load(self, settings: TransmissionSettings) -> None:
-        """Loads the networks that the settings name, and the channel's library."""
+        """Loads the networks that the scheme needs, and the channel's library."""
         preload()
-        self._transmitter(settings.segmenter)
-        self._receiver(settings.receiver.network)
+        self._transmitter(settings)
+        self._receiver(settings)
 
     def events(
         self,
@@ -67,27 +68,35 @@ class LocalLink(Link):
     def _events(self, photo: Photo, settings: TransmissionSettings) -> Generator[Event]:
         pixels = photo.pixels
         transmission = Transmission(uuid4().hex, settings.seed, photo_digest(pixels))
-        frame, encoded = self._transmitter(settings.segmenter).encode(pixels, settings)
+        frame, encoded = self._transmitter(settings).encode(pixels, settings)
         yield encoded
         start = time.perf_counter()
         propagation = propagate(frame, settings.channel, transmission)
         yield Propagated(propagation.draws, time.perf_counter() - start)
         if self._capture is not None:
             write_capture(self._capture, Capture(transmission, settings, propagation))
-        receiver = self._receiver(settings.receiver.network)
+        receiver = self._receiver(settings)
         yield from receiver.reconstruct(propagation, settings.receiver, transmission)
 
-    def _transmitter(self, segmenter: str) -> Transmitter:
-        if segmenter not in self._transmitters:
-            source = self._folders.get(segmenter, segmenter)
-            self._transmitters[segmenter] = Transmitter.load((source,), self._device)
-        return self._transmitters[segmenter]
+    def _transmitter(self, settings: TransmissionSettings) -> Transmitter:
+        names = _needed(settings, settings.segmenter)
+        if names not in self._transmitters:
+            self._transmitters[names] = Transmitter.load(self._sources(names), self._device)
+        return self._transmitters[names]
 
-    def _receiver(self, network: str) -> Receiver:
-        if network not in self._receivers:
-            source = self._folders.get(network, network)
-            self._receivers[network] = Receiver.load((source,), self._device)
-        return self._receivers[network]
+    def _receiver(self, settings: TransmissionSettings) -> Receiver:
+        names = _needed(settings, settings.receiver.network)
+        if names not in self._receivers:
+            self._receivers[names] = Receiver.load(self._sources(names), self._device)
+        return self._receivers[names]
+
+    def _sources(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._folders.get(name, name) for name in names)
+
+
+def _needed(settings: TransmissionSettings, network: str) -> tuple[str, ...]:
+    """The network, if the scheme uses any."""
+    return (network,) if settings.scheme in GENERATIVE else ()
 
 
 def _too_late(timeout_s: float | None) -> DeadlineExceeded:

@@ -2,72 +2,115 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+WHAT = "Photo and scheme"
 LEVEL = "Noise level (give one)"
+MEDIUM = "Channel"
+COST = "Budget and protection"
 PAINT = "Reconstruction"
 
-PsnrDb = Annotated[
-    float | None,
-    typer.Option(
-        help="Peak power over noise, dB. 10 if no level is given.", rich_help_panel=LEVEL
+
+def _setting(kind: type, panel: str, text: str, default: object = None) -> Any:
+    """An option that is not given stays None: the settings know their own defaults."""
+    shown = False if default is None else str(default)
+    return Annotated[
+        kind | None, typer.Option(help=text, rich_help_panel=panel, show_default=shown)
+    ]
+
+
+SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_from_fields`
+    "scheme": _setting(str, WHAT, "gesco, jpeg2000, webp, jpegxl, avif, heic or analog.", "gesco"),
+    "preset": _setting(
+        str, WHAT, "semlink, or paper: as published, with a free header.", "semlink"
     ),
-]
-SnrDb = Annotated[
-    float | None, typer.Option(help="Mean power over noise, dB.", rich_help_panel=LEVEL)
-]
-EbnoDb = Annotated[
-    float | None, typer.Option(help="Energy per bit over noise, dB.", rich_help_panel=LEVEL)
-]
-Sigma = Annotated[
-    float | None,
-    typer.Option(help="Standard deviation, in units of the peak.", rich_help_panel=LEVEL),
-]
-GescoTableDb = Annotated[
-    float | None,
-    typer.Option(
-        help="Level of the published table: 1, 5, 10, 15, 20, 25, 30 or 100.",
-        rich_help_panel=LEVEL,
+    "size": _setting(int, WHAT, "Short side of the working picture, a multiple of 32.", 192),
+    "seed": _setting(int, WHAT, "Same seed, same picture, bit by bit.", 0),
+    "segmenter": _setting(str, WHAT, "Segmentation network (gesco).", "segmenter-camvid"),
+    "transport": _setting(
+        str, WHAT, "How a label map travels: analog, or digital (gesco).", "analog"
     ),
-]
-Seed = Annotated[
-    int | None, typer.Option(help="Same seed, same picture, bit by bit.", show_default="0")
-]
-Size = Annotated[
-    int | None,
-    typer.Option(help="Short side of the working picture, a multiple of 32.", show_default="192"),
-]
-Scheme = Annotated[str | None, typer.Option(help="gesco.", show_default="gesco")]
-Channel = Annotated[str | None, typer.Option(help="awgn.", show_default="awgn")]
-Segmenter = Annotated[
-    str | None, typer.Option(help="Segmentation network.", show_default="segmenter-camvid")
-]
-Network = Annotated[
-    str | None,
-    typer.Option(help="Diffusion network.", show_default="gesco-camvid", rich_help_panel=PAINT),
-]
-Sampler = Annotated[
-    str | None,
-    typer.Option(
-        help="ddpm, ddim or dpm-solver.", show_default="dpm-solver", rich_help_panel=PAINT
+    "psnr_db": _setting(float, LEVEL, "Peak power over noise, dB; Es/N0 for coded bits.", 10),
+    "snr_db": _setting(float, LEVEL, "Mean power over noise, dB."),
+    "ebno_db": _setting(float, LEVEL, "Energy per information bit over noise, dB."),
+    "sigma": _setting(float, LEVEL, "Standard deviation, in units of the peak."),
+    "gesco_table_db": _setting(
+        float, LEVEL, "Level of the published table: 1, 5, 10, 15, 20, 25, 30 or 100."
     ),
-]
-Steps = Annotated[
-    int | None, typer.Option(help="Timesteps visited.", show_default="12", rich_help_panel=PAINT)
-]
-Guidance = Annotated[
-    float | None,
-    typer.Option(help="Classifier-free guidance.", show_default="2", rich_help_panel=PAINT),
-]
-Denoiser = Annotated[
-    str | None,
-    typer.Option(
-        help="Of the received map: none or fds.", show_default="fds", rich_help_panel=PAINT
+    "channel": _setting(
+        str,
+        MEDIUM,
+        "awgn, rayleigh, rician, tdl-a .. tdl-e, cdl-a .. cdl-e, erasure or burst.",
+        "awgn",
     ),
-]
+    "coherence_uses": _setting(int, MEDIUM, "Channel uses of one gain (rayleigh, rician).", 256),
+    "k_factor": _setting(
+        float, MEDIUM, "Line of sight over all other paths, a ratio (rician).", 4
+    ),
+    "delay_spread_ns": _setting(float, MEDIUM, "RMS delay spread (tdl, cdl).", 100),
+    "speed_mps": _setting(float, MEDIUM, "Speed of the receiver (tdl, cdl).", 1),
+    "carrier_ghz": _setting(float, MEDIUM, "Carrier frequency (tdl, cdl).", 3.5),
+    "subcarrier_spacing_khz": _setting(float, MEDIUM, "Of OFDM (tdl, cdl).", 30),
+    "subcarriers": _setting(int, MEDIUM, "Of OFDM (tdl, cdl).", 72),
+    "erasure_rate": _setting(
+        float, MEDIUM, "Share of the packets that are lost (erasure, burst).", 0.1
+    ),
+    "packet_uses": _setting(int, MEDIUM, "Channel uses of a packet (erasure, burst).", 256),
+    "burst_packets": _setting(float, MEDIUM, "Mean length of a run of losses (burst).", 4),
+    "csi": _setting(
+        str, MEDIUM, "The receiver's knowledge of the channel: perfect or estimated.", "perfect"
+    ),
+    "pilots": _setting(
+        int, MEDIUM, "Pilot symbols per slot or coherence block.", "what the channel needs"
+    ),
+    "bpp": _setting(float, COST, "Bits per pixel of the working picture, at most.", "no limit"),
+    "cpp": _setting(
+        float, COST, "Channel uses per pixel of the working picture, at most.", "no limit"
+    ),
+    "mcs": _setting(
+        str,
+        COST,
+        "Modulation and code rate, as 16qam-1/2, or each payload's: header=qpsk-1/5,map=qpsk-1/2.",
+        "the scheme's own",
+    ),
+    "network": _setting(str, PAINT, "Diffusion network.", "gesco-camvid"),
+    "sampler": _setting(str, PAINT, "ddpm, ddim or dpm-solver.", "dpm-solver"),
+    "steps": _setting(int, PAINT, "Timesteps visited.", 12),
+    "guidance": _setting(float, PAINT, "Classifier-free guidance.", 2),
+    "denoiser": _setting(str, PAINT, "Of the received map: none or fds.", "fds"),
+}
+LEVELS = ("psnr_db", "snr_db", "ebno_db", "sigma", "gesco_table_db")
+
+Command = Callable[..., None]
+
+
+def takes(names: Iterable[str]) -> Callable[[Command], Command]:
+    """Gives a command's `**settings` an option for each name in `SETTINGS`."""
+    chosen = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=SETTINGS[name]
+        )
+        for name in names
+    ]
+
+    def with_options(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        *own, _ = signature.parameters.values()
+        named = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
+        parameters = [*named, *chosen]
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return command
+
+    return with_options
+
+
+Photo = Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, BMP, TIFF or PPM.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The reconstruction, a PNG.")]
 Device = Annotated[
     str | None, typer.Option(help="As torch names it.", show_default="the best there is")
 ]
@@ -86,10 +129,3 @@ Sheet = Annotated[Path | None, typer.Option(help="Also write a contact sheet, a 
 Capture = Annotated[
     Path | None, typer.Option(help="Also keep the transmission as it was on the air.")
 ]
-
-SETTINGS = frozenset(  # parameters of commands that are names of `core.settings`
-    (
-        "psnr_db snr_db ebno_db sigma gesco_table_db scheme channel seed size segmenter "
-        "network sampler steps guidance denoiser"
-    ).split()
-)

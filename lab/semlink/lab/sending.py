@@ -1,4 +1,4 @@
-"""What the commands `demo` and `send` do: one transmission, with bars, files and a report."""
+"""What the commands `demo` and `send` do: one transmission, with bars and files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from semlink.core.errors import InvalidInput, NotFound
+from semlink.core.events import Lost
 from semlink.core.settings import TransmissionSettings, settings_from_fields
-from semlink.lab.console import StageBars, print_json
-from semlink.lab.files import check_output
+from semlink.lab.console import StageBars
+from semlink.lab.files import check_output, write_picture
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
@@ -75,7 +73,7 @@ def transmit(
     source = Photo(photo)
     _ = source.pixels
     way = chosen_link(link, device, folders, capture)
-    with StageBars(settings.receiver.steps) as bars:
+    with StageBars(settings) as bars:
         way.load(settings)
         bars.loaded()
         return way.send(source, settings, timeout_s=timeout_s, watch=bars)
@@ -124,62 +122,26 @@ def chosen_link(
     return Link.connect(address)
 
 
-def report(result: Result, written: Mapping[str, Path], *, json: bool) -> None:
-    """Says what was sent and what came of it, on stdout.
+def keep(
+    result: Result,
+    *,
+    picture: Path | None = None,
+    sheet: Path | None = None,
+    capture: Path | None = None,
+    credit: str = "",
+) -> dict[str, Path]:
+    """Writes the picture, if there is one, and the sheet, which shows what became of it.
 
-    Args:
-        result: of the transmission.
-        written: files by what they are.
-        json: as one JSON object.
+    Returns:
+        What lies where, the capture included, which was written on the way.
     """
-    if json:
-        print_json(result_fields(result) | {name: str(path) for name, path in written.items()})
-        return
-    console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    for name, text in _lines(result):
-        table.add_row(f"[dim]{name}[/dim]", text)
-    for name, path in written.items():
-        table.add_row(f"[dim]{name}[/dim]", f"[bold green]{path}[/bold green]")
-    console.print(table, soft_wrap=True)
+    from semlink.lab.sheet import write_sheet
 
-
-def result_fields(result: Result) -> dict[str, Any]:
-    """The result as plain values, ready for JSON; pictures are left out."""
-    sent = result.encoded
-    return {
-        "settings": result.settings.model_dump(mode="json"),
-        "photo_size": list(sent.photo),
-        "working_size": list(sent.working),
-        "taxonomy": sent.taxonomy,
-        "header_bytes": sent.header_bytes,
-        "payloads": [vars(payload) for payload in sent.payloads],
-        "channel_uses": sent.channel_uses,
-        "channel_uses_per_pixel": sent.channel_uses_per_pixel,
-        "draws": [vars(draw) for draw in result.propagated.draws],
-        "lost": list(result.denoised.lost),
-        "map_accuracy": {
-            "received": result.received_accuracy,
-            "denoised": result.denoised_accuracy,
-        },
-        "seconds": result.stages_s | {"total": result.total_s},
-    }
-
-
-def _lines(result: Result) -> list[tuple[str, str]]:
-    sent = result.encoded
-    lines = [
-        ("photo", f"{sent.photo}, working picture {sent.working}"),
-        (
-            "sent",
-            f"{sent.channel_uses:,} channel uses ({sent.channel_uses_per_pixel:.3g} per pixel)"
-            f" and {sent.header_bytes} header bytes",
-        ),
-    ]
-    for draw in result.propagated.draws:
-        text = f"PSNR {draw.measured_psnr_db:.2f} dB, SNR {draw.measured_snr_db:.2f} dB, measured"
-        lines.append((f"received {draw.name}", text))
-    received, denoised = result.received_accuracy, result.denoised_accuracy
-    lines.append(("map", f"{received:.1%} right as received, {denoised:.1%} denoised"))
-    lines.append(("time", f"{result.total_s:.2f} s"))
-    return lines
+    if isinstance(result.ending, Lost):
+        picture = None
+    if picture:
+        write_picture(picture, result.picture)
+    if sheet:
+        write_sheet(sheet, result, credit)
+    kept = {"picture": picture, "sheet": sheet, "capture": capture}
+    return {name: path for name, path in kept.items() if path}

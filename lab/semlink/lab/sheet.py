@@ -1,70 +1,63 @@
-"""Contact sheets: one transmission on one page, from the photo to its reconstruction."""
+"""Contact sheets: one transmission on one page, from the photo to what became of it."""
 
 from __future__ import annotations
 
-import colorsys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from semlink.core.pictures import LabelMap, Rgb
-from semlink.core.taxonomy import TAXONOMIES, Taxonomy
+from semlink.core.events import Outcome
+from semlink.core.pictures import LabelMap, Rgb, Size
+from semlink.core.schemes import Scheme
 from semlink.lab.drawing import INK, PALE, Canvas, Colour, Point, text_width
 from semlink.lab.files import write_picture
+from semlink.lab.panels import Panel, panels, taxonomy_of
+from semlink.lab.report import level_text
 from semlink.lab.result import Result
+from semlink.lab.streams import COLUMNS, StreamReport, decibels
 
 MARGIN = 64
 GAP = 28
-PANEL_WIDTH = 440
+WIDTH = 2440
+INNER = WIDTH - 2 * MARGIN
 HEAD = 190
 LABEL = 46
 LINE = 32
-ROWS = 4
+TALLEST = 860  # of a picture
+CHIPS = 44
 TIMES = 112
 FOOT = 64
 
+RED: Colour = (186, 54, 46)
+AMBER: Colour = (176, 112, 8)
+OUTCOME_COLOURS: dict[Outcome, Colour] = {
+    Outcome.RECONSTRUCTED: INK,
+    Outcome.PARTIAL: AMBER,
+    Outcome.LOST: RED,
+    Outcome.OUTAGE: RED,
+}
+BRAND: Colour = (176, 82, 74)
 STAGE_COLOURS: dict[str, Colour] = {
     "segment": (70, 98, 148),
     "encode": (116, 146, 190),
     "propagate": (214, 158, 74),
+    "demodulate": (232, 196, 110),
     "denoise": (142, 172, 104),
-    "network": (176, 82, 74),
+    "network": BRAND,
     "sampler": (214, 140, 130),
+    "decode": (162, 108, 140),
     "finish": (134, 112, 150),
     "elsewhere": (200, 200, 194),
 }
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture of the sheet.
-
-    Attributes:
-        title: above it.
-        picture: in colour.
-        smooth: whether it is a photograph; a map is not.
-        rows: figures below it, name and value.
-    """
-
-    title: str
-    picture: Rgb
-    smooth: bool
-    rows: tuple[tuple[str, str], ...]
-
-
-def panels(result: Result) -> tuple[Panel, ...]:
-    """Photo, sent, received and denoised map, reconstruction; each with its figures."""
-    taxonomy = _taxonomy(result)
-    sent = result.encoded
-    paint = taxonomy.colourise
-    return (
-        Panel("Photo", result.photo, True, _photo_rows(result)),
-        Panel("Sent map", paint(sent.sent_map), False, _sent_rows(result, taxonomy)),
-        Panel("Received map", paint(result.denoised.received_map), False, _received_rows(result)),
-        Panel("Denoised map", paint(result.denoised.denoised_map), False, _denoised_rows(result)),
-        Panel("Reconstruction", result.picture, True, _painted_rows(result)),
-    )
+NAMES: dict[Scheme, str] = {  # as their authors write them
+    Scheme.GESCO: "GESCO",
+    Scheme.JPEG2000: "JPEG 2000",
+    Scheme.WEBP: "WebP",
+    Scheme.JPEGXL: "JPEG XL",
+    Scheme.AVIF: "AVIF",
+    Scheme.HEIC: "HEIC",
+    Scheme.ANALOG: "Analog picture",
+}
 
 
 def write_sheet(path: Path, result: Result, credit: str = "") -> None:
@@ -81,144 +74,104 @@ def write_sheet(path: Path, result: Result, credit: str = "") -> None:
 def draw_sheet(result: Result, credit: str = "") -> Rgb:
     """The sheet; its width is the same for all photos, its height follows their shape."""
     drawn = panels(result)
-    photo = result.encoded.photo
-    picture_height = round(PANEL_WIDTH * photo.height / photo.width)
-    width = 2 * MARGIN + len(drawn) * PANEL_WIDTH + (len(drawn) - 1) * GAP
-    legend = _legend_lines(result, width - 2 * MARGIN)
-    captions = HEAD + LABEL + picture_height + 16
-    below = captions + ROWS * LINE + 44
-    height = below + len(legend) * 44 + TIMES + (FOOT if credit else 24)
-    canvas = Canvas(width, height)
-    _draw_head(canvas, result, width)
+    column = (INNER - (len(drawn) - 1) * GAP) // len(drawn)
+    picture = picture_size(result.encoded.photo, column)
+    rows = max(len(panel.rows) for panel in drawn)
+    legend = _legend_lines(result)
+    below = HEAD + LABEL + picture.height + 16 + rows * LINE + 44
+    table = below + len(legend) * CHIPS + 8 * bool(legend)
+    times = table + (1 + len(result.streams)) * LINE + 36
+    height = times + TIMES + (FOOT if credit else 24)
+    canvas = Canvas(WIDTH, height)
+    _draw_head(canvas, result)
     for index, panel in enumerate(drawn):
-        _draw_panel(
-            canvas, Point(MARGIN + index * (PANEL_WIDTH + GAP), HEAD), panel, picture_height
-        )
-    canvas.rule(Point(MARGIN, below - 22), width - 2 * MARGIN)
+        at = Point(MARGIN + index * (column + GAP), HEAD)
+        _draw_panel(canvas, at, panel, picture, column)
+    canvas.rule(Point(MARGIN, below - 22), INNER)
     _draw_legend(canvas, below, legend)
-    _draw_times(canvas, below + len(legend) * 44, result, width - 2 * MARGIN)
+    _draw_streams(canvas, table, result.streams)
+    canvas.rule(Point(MARGIN, times - 14), INNER)
+    _draw_times(canvas, times, result)
     canvas.text(Point(MARGIN, height - 34), credit, 18, PALE)
     return np.asarray(canvas.image)
 
 
-# Figures
+def picture_size(photo: Size, column: int) -> Size:
+    """How large the photo is drawn: as wide as its column unless that makes it too tall."""
+    scale = min(column / photo.width, TALLEST / photo.height)
+    return Size(round(scale * photo.height), round(scale * photo.width))
 
 
-def _photo_rows(result: Result) -> tuple[tuple[str, str], ...]:
-    sent = result.encoded
-    return (
-        ("photo", f"{sent.photo}"),
-        ("working picture", f"{sent.working}"),
-        ("segmenter", result.settings.segmenter),
-        ("seed", str(result.settings.seed)),
-    )
-
-
-def _sent_rows(result: Result, taxonomy: Taxonomy) -> tuple[tuple[str, str], ...]:
-    sent = result.encoded
-    present = np.unique(sent.sent_map).size
-    return (
-        ("classes present", f"{present} of {len(taxonomy.classes)}"),
-        ("channel uses", f"{sent.channel_uses:,}"),
-        ("per pixel", f"{sent.channel_uses_per_pixel:.3g}"),
-        ("header", f"{sent.header_bytes} bytes"),
-    )
-
-
-def _received_rows(result: Result) -> tuple[tuple[str, str], ...]:
-    draws = result.propagated.draws
-    measured = [("", ""), ("", "")]
-    if draws:
-        measured = [
-            ("PSNR measured", f"{draws[0].measured_psnr_db:.2f} dB"),
-            ("SNR measured", f"{draws[0].measured_snr_db:.2f} dB"),
-        ]
-    asked = ("asked", level_text(result))
-    return (asked, *measured, ("pixels right", f"{result.received_accuracy:.2%}"))
-
-
-def _denoised_rows(result: Result) -> tuple[tuple[str, str], ...]:
-    lost = ", ".join(result.denoised.lost) or "nothing"
-    return (
-        ("denoiser", result.settings.receiver.denoiser.value),
-        ("lost", lost),
-        ("seconds", f"{result.denoised.denoise_s:.3f}"),
-        ("pixels right", f"{result.denoised_accuracy:.2%}"),
-    )
-
-
-def _painted_rows(result: Result) -> tuple[tuple[str, str], ...]:
-    settings = result.settings.receiver
-    return (
-        ("network", settings.network),
-        ("sampler", f"{settings.sampler.value}, {settings.steps} steps"),
-        ("guidance", f"{settings.guidance:g}"),
-        ("seconds in all", f"{result.total_s:.2f}"),
-    )
-
-
-def level_text(result: Result) -> str:
-    """The noise level as it was asked for, as in "PSNR 10 dB"."""
-    channel = result.settings.channel
-    names = {
-        "psnr_db": "PSNR {:g} dB",
-        "snr_db": "SNR {:g} dB",
-        "ebno_db": "Eb/N0 {:g} dB",
-        "sigma": "sigma {:g}",
-        "gesco_table_db": "table level {:g}",
-    }
-    return names[channel.noise.value].format(channel.level)
-
-
-# Drawing
-
-
-def _draw_head(canvas: Canvas, result: Result, width: int) -> None:
+def _draw_head(canvas: Canvas, result: Result) -> None:
     settings = result.settings
-    title = f"{settings.scheme.value.upper()} over {settings.channel.model.value.upper()}"
-    canvas.text(Point(MARGIN, 82), "semlink", 26, STAGE_COLOURS["network"])
-    canvas.text(Point(MARGIN, 132), f"{title} at {level_text(result)}", 44)
-    sent = result.encoded
-    figures = (
-        ("seconds", f"{result.total_s:.1f}"),
-        ("of the map right", f"{result.denoised_accuracy:.1%}"),
-        ("channel uses per pixel", f"{sent.channel_uses_per_pixel:.3g}"),
-    )
-    right = width - MARGIN
-    for name, value in figures:
-        canvas.text(Point(right, 106), value, 44, anchor="rs")
+    title = f"{NAMES[settings.scheme]} over {_medium(settings.channel.model.value)}"
+    canvas.text(Point(MARGIN, 82), "semlink", 26, BRAND)
+    canvas.text(Point(MARGIN, 132), f"{title} at {level_text(settings)}", 44)
+    right = WIDTH - MARGIN
+    for name, value, colour in _headlines(result):
+        canvas.text(Point(right, 106), value, 44, colour, anchor="rs")
         canvas.text(Point(right, 136), name, 20, PALE, anchor="rs")
         right -= max(text_width(value, 44), text_width(name, 20)) + 56
 
 
-def _draw_panel(canvas: Canvas, at: Point, panel: Panel, picture_height: int) -> None:
+def _medium(model: str) -> str:
+    """The channel's name as people write it: AWGN, TDL-A, but Rayleigh."""
+    return model.upper() if model == "awgn" or "-" in model else model.capitalize()
+
+
+def _headlines(result: Result) -> list[tuple[str, str, Colour]]:
+    """From the right to the left."""
+    quality, accuracy = result.psnr_db, result.denoised_accuracy
+    return [
+        ("seconds", f"{result.total_s:.1f}", INK),
+        ("bits per pixel", f"{result.bits_per_pixel:.3g}", INK),
+        ("channel uses per pixel", f"{result.channel_uses_per_pixel:.3g}", INK),
+        *([("of the map right", f"{accuracy:.1%}", INK)] if accuracy is not None else []),
+        *([("picture PSNR", decibels(quality), INK)] if quality is not None else []),
+        ("outcome", result.outcome.value, OUTCOME_COLOURS[result.outcome]),
+    ]
+
+
+def _draw_panel(canvas: Canvas, at: Point, panel: Panel, size: Size, column: int) -> None:
     canvas.text(Point(at.x, at.y + 26), panel.title, 28)
     top = Point(at.x, at.y + LABEL)
-    canvas.picture(top, panel.picture, PANEL_WIDTH, picture_height, smooth=panel.smooth)
+    if panel.picture is None:
+        canvas.placeholder(top, size.width, size.height, panel.says, RED)
+    else:
+        canvas.picture(top, panel.picture, size.width, size.height, smooth=panel.smooth)
     for index, (name, value) in enumerate(panel.rows):
-        baseline = top.y + picture_height + 16 + (index + 1) * LINE - 6
+        baseline = top.y + size.height + 16 + (index + 1) * LINE - 6
         canvas.text(Point(at.x, baseline), name, 21, PALE)
-        canvas.text(Point(at.x + PANEL_WIDTH, baseline), value, 21, INK, anchor="rs")
+        canvas.text(Point(at.x + column, baseline), value, 21, INK, anchor="rs")
 
 
 Chip = tuple[str, Colour]
 
 
-def _legend_lines(result: Result, width: int) -> list[list[Chip]]:
+def _legend_lines(result: Result) -> list[list[Chip]]:
     """Classes of the sent map, largest area first, broken into lines."""
-    taxonomy = _taxonomy(result)
-    labels, counts = np.unique(result.encoded.sent_map, return_counts=True)
+    sent_map = result.encoded.sent_map
+    if sent_map is None:
+        return []
     lines: list[list[Chip]] = [[]]
     used = 0
-    for label in labels[np.argsort(-counts, kind="stable")]:
-        red, green, blue = (int(part) for part in taxonomy.palette[label])
-        chip: Chip = (taxonomy.classes[label], (red, green, blue))
-        if used + _chip_width(chip) > width:
+    for chip in _chips(result, sent_map):
+        if used + _chip_width(chip) > INNER:
             lines.append([])
             used = 0
         lines[-1].append(chip)
         used += _chip_width(chip)
     return lines
+
+
+def _chips(result: Result, sent_map: LabelMap) -> list[Chip]:
+    taxonomy = taxonomy_of(result.encoded, sent_map)
+    labels, counts = np.unique(sent_map, return_counts=True)
+    chips: list[Chip] = []
+    for label in labels[np.argsort(-counts, kind="stable")]:
+        red, green, blue = (int(part) for part in taxonomy.palette[label])
+        chips.append((taxonomy.classes[label], (red, green, blue)))
+    return chips
 
 
 def _chip_width(chip: Chip) -> int:
@@ -229,18 +182,30 @@ def _draw_legend(canvas: Canvas, top: int, lines: list[list[Chip]]) -> None:
     for row, line in enumerate(lines):
         left = MARGIN
         for chip in line:
-            canvas.box(Point(left, top + row * 44), 26, 26, chip[1])
-            canvas.text(Point(left + 36, top + row * 44 + 20), chip[0], 21)
+            canvas.box(Point(left, top + row * CHIPS), 26, 26, chip[1])
+            canvas.text(Point(left + 36, top + row * CHIPS + 20), chip[0], 21)
             left += _chip_width(chip)
 
 
-def _draw_times(canvas: Canvas, top: int, result: Result, width: int) -> None:
+def _draw_streams(canvas: Canvas, top: int, streams: tuple[StreamReport, ...]) -> None:
+    """A line per stream; what lost blocks is amber, what is lost is red."""
+    left = MARGIN
+    for name, cell in COLUMNS.items():
+        cells = [cell(stream) for stream in streams]
+        canvas.text(Point(left, top + 20), name, 21, PALE)
+        for row, (stream, text) in enumerate(zip(streams, cells, strict=True), start=1):
+            damaged = RED if stream.lost else AMBER if stream.blocks_lost else INK
+            canvas.text(Point(left, top + row * LINE + 20), text, 21, damaged)
+        left += max(text_width(text, 21) for text in (name, *cells)) + 64
+
+
+def _draw_times(canvas: Canvas, top: int, result: Result) -> None:
     """A bar of the seconds per stage, and what each colour means."""
     stages = result.stages_s
     total = sum(stages.values())
     left = float(MARGIN)
     for name, seconds in stages.items():
-        length = width * seconds / total
+        length = INNER * seconds / total
         if length >= 1:
             canvas.box(Point(round(left), top + 16), round(length), 22, STAGE_COLOURS[name], 3)
         left += length
@@ -249,18 +214,3 @@ def _draw_times(canvas: Canvas, top: int, result: Result, width: int) -> None:
         canvas.box(Point(at, top + 58), 16, 16, STAGE_COLOURS[name])
         at += 24 + canvas.text(Point(at + 24, top + 73), name, 21)
         at += 8 + canvas.text(Point(at + 8, top + 73), f"{seconds:.3f} s", 21, PALE) + 40
-
-
-def _taxonomy(result: Result) -> Taxonomy:
-    """The map's taxonomy, or numbers and spread hues for a network's own classes."""
-    known = TAXONOMIES.get(result.encoded.taxonomy)
-    return known or numbered_taxonomy(result.encoded.sent_map, result.denoised.received_map)
-
-
-def numbered_taxonomy(*maps: LabelMap) -> Taxonomy:
-    """Names and colours for the labels of maps whose classes have none."""
-    count = 1 + max(int(labels.max()) for labels in maps)
-    hues = [(0.618034 * index) % 1.0 for index in range(count)]
-    colours = [colorsys.hls_to_rgb(hue, 0.52, 0.5) for hue in hues]
-    palette = np.round(255 * np.array(colours)).astype(np.uint8)
-    return Taxonomy("numbered", tuple(f"class {index}" for index in range(count)), palette)

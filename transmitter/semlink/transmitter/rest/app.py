@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Form, Request, Response
 
 from semlink.core.errors import Cancelled, InternalError, InvalidInput, Unavailable
 from semlink.core.event_serde import MAX_PICTURE_BYTES
+from semlink.core.events import Lost, Outcome
 from semlink.transmitter.front import Front, Job
 from semlink.transmitter.rest.errors import REASONS, add_error_handlers, error_docs
 from semlink.transmitter.rest.form import ReconstructionForm
@@ -21,19 +22,22 @@ from semlink.transmitter.rest.upload import UploadGuard
 R = TypeVar("R")
 
 DESCRIPTION = """\
-Sends a photo over a simulated generative semantic communication link: the transmitter turns it
-into a segmentation map, the map crosses a noisy radio channel, and the receiver paints a picture
-from what arrives. The same photo, settings and seed give the same picture.
+Sends a photo over a simulated semantic communication link: the transmitter encodes it with the
+scheme that is asked for (a segmentation map, or a conventional codec to compare with), modulated
+symbols cross a noisy radio channel, and the receiver makes a picture of what arrives. The same
+photo, settings and seed give the same picture.
 
     curl -F photo=@street.jpg -F psnr_db=10 http://127.0.0.1:8080/v1/reconstructions -o out.png
 """
 
 REPLY_HEADERS = {
     "X-Semlink-Transmission-Id": "Names the transmission in the logs of all services.",
+    "X-Semlink-Outcome": "reconstructed, or partial where the radio lost a part of it.",
     "X-Semlink-Working-Size": "WIDTHxHEIGHT of the picture that the scheme works on.",
-    "X-Semlink-Channel-Uses": "Complex symbols that crossed the channel.",
-    "X-Semlink-Measured-SNR-dB": "Of each payload as it was drawn, as in map=9.97.",
-    "X-Semlink-Measured-PSNR-dB": "Of each payload as it was drawn.",
+    "X-Semlink-Channel-Uses": "Complex symbols that crossed the channel, pilots included.",
+    "X-Semlink-Measured-SNR-dB": "Of each stream as it was drawn, as in map=9.97.",
+    "X-Semlink-Measured-PSNR-dB": "Of each stream as it was drawn.",
+    "X-Semlink-Blocks-Lost": "Transport blocks of each stream of bits, as in picture=2/7.",
     "X-Semlink-Seconds": "From the end of the upload to the picture.",
 }
 
@@ -103,6 +107,8 @@ async def _reconstruction(front: Front, job: Job) -> Response:
                 told[kind] = getattr(event, kind, None)
             elif event.picture.name == "picture" and len(png) < MAX_PICTURE_BYTES:
                 png += event.picture.png
+    if "lost" in told:
+        raise Lost(Outcome(told["lost"].outcome), tuple(told["lost"].payloads)).error
     if "reconstructed" not in told:
         raise InternalError("the transmission ended without a picture.", cure="Send it again.")
     headers = _reply_headers(job, told, perf_counter() - start)
@@ -111,12 +117,15 @@ async def _reconstruction(front: Front, job: Job) -> Response:
 
 def _reply_headers(job: Job, told: dict[str, Any], seconds: float) -> dict[str, str]:
     encoded, draws = told["encoded"], told["propagated"].draws
+    coded = [item for item in told["demodulated"].payloads if item.blocks]
     values = (
         job.transmission_id,
+        Outcome.PARTIAL if told["reconstructed"].lost else Outcome.RECONSTRUCTED,
         f"{encoded.working.width}x{encoded.working.height}",
         str(sum(payload.channel_uses for payload in encoded.payloads)),
         ", ".join(f"{draw.name}={draw.measured_snr_db:.2f}" for draw in draws),
         ", ".join(f"{draw.name}={draw.measured_psnr_db:.2f}" for draw in draws),
+        ", ".join(f"{item.name}={item.blocks_lost}/{item.blocks}" for item in coded),
         f"{seconds:.3f}",
     )
     return dict(zip(REPLY_HEADERS, values, strict=True))

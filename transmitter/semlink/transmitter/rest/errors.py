@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from semlink.core.base_settings import invalid_input
 from semlink.core.errors import (
     STATUS,
     Busy,
@@ -18,12 +19,12 @@ from semlink.core.errors import (
     InternalError,
     InvalidInput,
     NotFound,
+    PictureLost,
     SemlinkError,
     TooLarge,
     Unavailable,
     UnsupportedMedia,
 )
-from semlink.core.base_settings import invalid_input
 from semlink.transmitter.rest.form import ReconstructionForm
 
 RETRY_AFTER_S: dict[type[SemlinkError], int] = {Busy: 2, Unavailable: 5}
@@ -34,6 +35,7 @@ REASONS: dict[type[SemlinkError], str] = {
     TooLarge: "The photo has too many bytes or pixels.",
     UnsupportedMedia: "The photo is not a picture, or is damaged.",
     InvalidInput: "A setting is unknown, out of range or missing.",
+    PictureLost: "The radio lost too much for a picture; the error says what.",
     Busy: "The queue is full; Retry-After says when to come back.",
     InternalError: "A defect; the log of the service has the details.",
     Unavailable: "A service of the link is down or still loading.",

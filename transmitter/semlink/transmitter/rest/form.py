@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import UploadFile
 from pydantic import ConfigDict, Field
 
+from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.noise import GESCO_TABLE
 from semlink.core.settings import (
-    ChannelModel,
     PhotoSettings,
     ReceiverSettings,
     TransmissionSettings,
     settings_from_fields,
 )
 
+_CHANNEL: dict[str, Any] = ChannelSettings.model_fields
 _TABLE = ", ".join(f"{level:g}" for level in GESCO_TABLE)
 
 
 class ReconstructionForm(PhotoSettings, ReceiverSettings):
     """A photo and the settings of its transmission, by their flat names.
 
-    State the noise by one of `psnr_db`, `snr_db`, `sigma` and `gesco_table_db`; where none is
-    given it is a PSNR of 10 dB.
+    State the noise by one of `psnr_db`, `snr_db`, `ebno_db`, `sigma` and `gesco_table_db`;
+    where none is given it is a PSNR of 10 dB. Of the budgets `bpp` and `cpp` state one at most.
     """
 
     # What is unknown is refused by `settings_from_fields`, which lists what is known.
@@ -31,11 +34,11 @@ class ReconstructionForm(PhotoSettings, ReceiverSettings):
         description="The photo, as JPEG, PNG, WebP, BMP, TIFF or PPM: at least 16 pixels a side, "
         "at most 32 MiB and 40 megapixels, at most four times as long as wide."
     )
-    channel: ChannelModel = Field(default=ChannelModel.AWGN, description="The medium.")
+    channel: ChannelModel = _CHANNEL["model"]
     psnr_db: float | None = Field(
         default=None,
-        description="Noise level as peak signal-to-noise ratio of the map, "
-        "-30 .. 200 dB, or inf for no noise.",
+        description="Noise level as peak signal-to-noise ratio of samples, and as Es/N0 of coded "
+        "bits, -30 .. 200 dB, or inf for no noise.",
         examples=[10.0],
     )
     snr_db: float | None = Field(
@@ -45,7 +48,8 @@ class ReconstructionForm(PhotoSettings, ReceiverSettings):
     )
     ebno_db: float | None = Field(
         default=None,
-        description="Noise level as Eb/N0, -30 .. 200 dB; only for schemes that send coded bits.",
+        description="Noise level as Eb/N0 per information bit, -30 .. 200 dB; only for what "
+        "travels as coded bits.",
         examples=[6.0],
     )
     sigma: float | None = Field(
@@ -59,6 +63,17 @@ class ReconstructionForm(PhotoSettings, ReceiverSettings):
         description=f"Noise level by its label in the published GESCO code: one of {_TABLE}.",
         examples=[10.0],
     )
+    pilots: int | None = _CHANNEL["pilots"]
+    coherence_uses: int = _CHANNEL["coherence_uses"]
+    k_factor: float = _CHANNEL["k_factor"]
+    delay_spread_ns: float = _CHANNEL["delay_spread_ns"]
+    speed_mps: float = _CHANNEL["speed_mps"]
+    carrier_ghz: float = _CHANNEL["carrier_ghz"]
+    subcarrier_spacing_khz: float = _CHANNEL["subcarrier_spacing_khz"]
+    subcarriers: int = _CHANNEL["subcarriers"]
+    erasure_rate: float = _CHANNEL["erasure_rate"]
+    packet_uses: int = _CHANNEL["packet_uses"]
+    burst_packets: float = _CHANNEL["burst_packets"]
     timeout_s: float = Field(
         default=300.0,
         ge=0.1,
