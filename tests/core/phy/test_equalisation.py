@@ -19,7 +19,8 @@ QPSK = np.exp(1j * np.pi * (0.25 + 0.5 * np.arange(4)))
 
 
 def complex_normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
+    real, imaginary = rng.standard_normal((2, *shape)) / np.sqrt(2)
+    return np.asarray(real + 1j * imaginary)
 
 
 def ones(symbols: int, rng: np.random.Generator) -> Gains:

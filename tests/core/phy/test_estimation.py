@@ -48,7 +48,8 @@ TDL = {
 
 
 def complex_normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
+    real, imaginary = rng.standard_normal((2, *shape)) / np.sqrt(2)
+    return np.asarray(real + 1j * imaginary)
 
 
 def designed_gains(grid: ResourceGrid, slots: int, rng: np.random.Generator) -> Slots:

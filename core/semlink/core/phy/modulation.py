@@ -11,7 +11,6 @@ from semlink.core.frame import Frame, Layout, Stream, Symbols
 from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
 from semlink.core.phy.coding import encode_blocks
 from semlink.core.phy.layouts import MAX_PAYLOAD_BYTES, CodedLayout, SamplesLayout, coded_layout
-from semlink.core.phy.mcs import HEADER_MCS
 from semlink.core.phy.radio import HEADER, Radio, exceeded_budget, impossible_budget
 from semlink.core.phy.samples import samples_to_symbols
 
@@ -26,20 +25,28 @@ def modulate(message: Message, radio: Radio) -> Frame:
         InvalidInput: two payloads have one name, a payload is empty, too large or has samples
             beyond its peak, or the budget does not suffice.
     """
-    _check_payloads(message.payloads)
-    if not (header_bytes(message, radio) or radio.free_header):
-        raise InvalidInput("a message of no header cannot be sent.", field="header")
-    layouts = [_nominal(payload, radio) for payload in message.payloads]
+    layouts = stream_layouts(message, radio)
     payloads = list(message.payloads)
     if not radio.free_header:
-        header = BitsPayload(HEADER, message.header + control_information(layouts), HEADER_MCS)
-        payloads.insert(0, header)
-        layouts.insert(0, _nominal(header, radio))
-    _check_budget(message, layouts, radio)
-    layouts = _filled(layouts, radio)
+        payloads.insert(0, BitsPayload(HEADER, message.header + control_information(layouts[1:])))
     streams = tuple(_stream(p, layout, radio) for p, layout in zip(payloads, layouts, strict=True))
     free = message.header if radio.free_header else None
     return Frame(message.scheme, free, streams, radio.grid)
+
+
+def stream_layouts(message: Message, radio: Radio) -> list[Layout]:
+    """Layouts of a message's streams, the header's first unless it is free.
+
+    Raises:
+        InvalidInput: as `modulate`.
+    """
+    _check_payloads(message.payloads)
+    layouts = [_nominal(payload, radio) for payload in message.payloads]
+    header = radio.header_layout(len(message.header), _coded(message))
+    if header:
+        layouts.insert(0, header)
+    _check_budget(message, layouts, radio)
+    return _filled(layouts, radio)
 
 
 def control_information(layouts: Sequence[Layout]) -> bytes:
@@ -53,14 +60,18 @@ def control_information(layouts: Sequence[Layout]) -> bytes:
 
 def header_bytes(message: Message, radio: Radio) -> int:
     """Bytes of the header, control information included."""
-    bits_payloads = sum(isinstance(payload, BitsPayload) for payload in message.payloads)
-    return len(message.header) + radio.control_bytes(bits_payloads)
+    return len(message.header) + radio.control_bytes(_coded(message))
 
 
 def sent_bytes(message: Message, radio: Radio) -> int:
     """Bytes of header, control information and payloads."""
     payloads = [p for p in message.payloads if isinstance(p, BitsPayload)]
     return header_bytes(message, radio) + sum(len(payload.data) for payload in payloads)
+
+
+def _coded(message: Message) -> int:
+    """Number of payloads of bits."""
+    return sum(isinstance(payload, BitsPayload) for payload in message.payloads)
 
 
 def _nominal(payload: Payload, radio: Radio) -> Layout:

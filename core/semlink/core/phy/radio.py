@@ -71,10 +71,16 @@ class Radio:
         return 0 if self.free_header else CONTROL_BYTES * bits_payloads
 
     def header_layout(self, header_bytes: int, bits_payloads: int) -> CodedLayout | None:
-        """Layout of the header with its control information; None if it is free."""
+        """Layout of the header with its control information; None if it is free.
+
+        Raises:
+            InvalidInput: both are empty.
+        """
         if self.free_header:
             return None
         total = header_bytes + self.control_bytes(bits_payloads)
+        if not total:
+            raise InvalidInput("a message of no header cannot be sent.", field="header")
         return coded_layout(total, self.mcs(HEADER, HEADER_MCS))
 
     def air_uses(self, data_uses: int) -> int:
@@ -127,8 +133,9 @@ class Radio:
 
     def in_user_units(self, amount: int) -> float:
         """Bytes, or channel uses if those are granted, as bpp or cpp; amounts if unknown."""
-        per_pixel = (8 if self.most_bytes is not None else 1) / self.pixels if self.pixels else 1
-        return amount * per_pixel
+        if not self.pixels:
+            return float(amount)
+        return amount * (8 if self.most_bytes is not None else 1) / self.pixels
 
 
 def largest_payload(data_uses: int, mcs: str) -> int:
