@@ -1,0 +1,1 @@
+"""Image codecs of the classical baseline, and of label maps: bytes without a file around them."""
