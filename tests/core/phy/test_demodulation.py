@@ -60,7 +60,7 @@ samples_payloads = st.builds(
 payload_lists = st.lists(bits_payloads | samples_payloads, max_size=3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(payload_lists, st.sampled_from(GRIDS), st.booleans(), st.sampled_from(Csi))
 def test_without_noise_the_message_comes_back(
     payloads: list[Payload], grid: ResourceGrid | None, free: bool, csi: Csi
