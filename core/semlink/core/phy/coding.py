@@ -12,7 +12,7 @@ from semlink.core.phy.scrambling import scrambling_sequence
 
 DataBits = UInt8[np.ndarray, "blocks data_bits"]
 
-BATCH_CODED_BITS = 1 << 16  # decoding takes about 1 kB of memory for each
+BATCH_CODED_BITS = 1 << 17  # decoding takes about 150 bytes of memory for each
 
 
 def encode_blocks(data: bytes, layout: CodedLayout) -> Complex64[np.ndarray, "uses"]:
