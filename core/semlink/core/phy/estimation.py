@@ -8,8 +8,8 @@ error there has the variance N0 / Ep, Ep being the power of a pilot. From there:
 - OFDM: LMMSE interpolation in frequency and time, for channels of unit mean power with an
   exponential power delay profile and the spectrum of Jakes. Which profile the medium really has
   is not for the receiver to know; a small part of the power is taken to come late, which makes
-  the stated error hold for all profiles of 3GPP TR 38.901. Dividing by the estimate leaves no bias,
-  whatever the estimate.
+  the stated error hold for the profiles of 3GPP TR 38.901. Dividing by the estimate leaves no
+  bias, whatever the estimate.
 """
 
 from __future__ import annotations
