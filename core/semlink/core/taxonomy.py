@@ -1,11 +1,32 @@
-"""Names and colours of the classes that label maps speak of. Numpy only."""
+"""Names and colours of the classes that label maps speak of. Numpy only.
+
+The tables are files in `taxonomies/`, each with its source; they are read when first asked for.
+"""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Mapping
+from colorsys import hls_to_rgb
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+
+TABLES = Path(__file__).with_name("taxonomies")
+
+VOIDS: dict[str, int] = {
+    "camvid": 11,
+    "cityscapes": 19,
+    "cityscapes-ids": 0,
+    "coco-stuff": 182,
+    "ade20k": 150,
+    "idd": 26,
+    "idd-lite": 7,
+}
+"""The taxonomies, each with its class that means "unlabelled"."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +36,8 @@ class Taxonomy:
     Attributes:
         name: the key in `TAXONOMIES`.
         classes: names; the index is the value in a label map.
-        palette: RGB colours 0..255, one row a class, as the data set's own pictures show them.
+        palette: RGB colours 0..255, one row a class, as the data set's own pictures show them;
+            some data sets paint several classes alike.
         void: the class that means "unlabelled" and is left out of scores; None where all count.
     """
 
@@ -34,29 +56,50 @@ class Taxonomy:
         return painted
 
 
-def _taxonomy(name: str, void: int | None, colours: dict[str, tuple[int, int, int]]) -> Taxonomy:
-    palette = np.array(list(colours.values()), np.uint8)
+def spread_colours(count: int, void: int | None = None) -> UInt8[np.ndarray, "{count} 3"]:
+    """Colours for `count` classes that have none: the same ones always, neighbours far apart.
+
+    Hues go round by the golden ratio, in three lightnesses and two saturations; void is black.
+    """
+    lightness, saturation = (0.5, 0.68, 0.34), (0.85, 0.5)
+    hls = [
+        ((0.618034 * index) % 1.0, lightness[index % 3], saturation[index // 3 % 2])
+        for index in range(count)
+    ]
+    colours = np.array([hls_to_rgb(*parts) for parts in hls]).reshape(count, 3)
+    if void is not None:
+        colours[void] = 0
+    return np.round(255 * colours).astype(np.uint8)
+
+
+class _Taxonomies(Mapping[str, Taxonomy]):
+    """The tables of `VOIDS` by name, in that order."""
+
+    def __getitem__(self, name: str) -> Taxonomy:
+        if name not in VOIDS:
+            raise KeyError(name)
+        return _read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VOIDS)
+
+    def __len__(self) -> int:
+        return len(VOIDS)
+
+
+@cache
+def _read(name: str) -> Taxonomy:
+    """A table of `taxonomies/`: one class a row, with or without a colour."""
+    lines = (TABLES / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    if "r" in rows[0]:
+        palette = np.array([[row["r"], row["g"], row["b"]] for row in rows]).astype(np.uint8)
+    else:
+        palette = spread_colours(len(rows), VOIDS[name])
     palette.setflags(write=False)
-    return Taxonomy(name, tuple(colours), palette, void)
+    return Taxonomy(name, tuple(row["name"] for row in rows), palette, VOIDS[name])
 
 
-CAMVID = _taxonomy(  # the 11 classes and colours of SegNet (arXiv:1511.00561)
-    "camvid",
-    11,
-    {
-        "sky": (128, 128, 128),
-        "building": (128, 0, 0),
-        "pole": (192, 192, 128),
-        "road": (128, 64, 128),
-        "pavement": (60, 40, 222),
-        "tree": (128, 128, 0),
-        "sign": (192, 128, 128),
-        "fence": (64, 64, 128),
-        "car": (64, 0, 128),
-        "pedestrian": (64, 64, 0),
-        "bicyclist": (0, 128, 192),
-        "void": (0, 0, 0),
-    },
-)
+TAXONOMIES: Mapping[str, Taxonomy] = _Taxonomies()
 
-TAXONOMIES: dict[str, Taxonomy] = {CAMVID.name: CAMVID}
+CAMVID = TAXONOMIES["camvid"]
