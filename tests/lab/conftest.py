@@ -23,9 +23,9 @@ from semlink.core.events import (
 from semlink.core.frame import StreamDraw
 from semlink.core.pictures import Rgb, Size, encode_png
 from semlink.core.settings import settings_from_fields
+from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
-from semlink.lab.training.camvid import CamVid
 from semlink.lab.training.segmenter import VOID
 
 
@@ -140,7 +140,7 @@ def ending(photo: Rgb, outcome: Outcome, payload: str) -> Reconstructed | Lost:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> CamVid:
+def data(tmp_path: Path) -> LabelledPictures:
     """Three noisy pictures of 48x64: sky above, road below, and a column of void."""
     for kind in ("images", "labels"):
         (tmp_path / "train" / kind).mkdir(parents=True)
@@ -151,4 +151,4 @@ def data(tmp_path: Path) -> CamVid:
         photo = (noise + (labels == 0)[..., None] * 150).astype(np.uint8)
         Image.fromarray(photo).save(tmp_path / "train" / "images" / f"{number}.png")
         Image.fromarray(labels).save(tmp_path / "train" / "labels" / f"{number}.png")
-    return CamVid.open(tmp_path, "train")
+    return open_labelled("camvid", tmp_path, "train")

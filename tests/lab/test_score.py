@@ -8,8 +8,8 @@ import numpy as np
 
 from semlink.core.pictures import Size
 from semlink.core.settings import settings_from_fields
+from semlink.lab.data import LabelledPictures
 from semlink.lab.link import Link
-from semlink.lab.training.camvid import CamVid
 from semlink.lab.training.score import score
 from semlink.lab.training.segmenter import VOID, count_pairs
 from semlink.transmitter.segmentation import Segmenter
@@ -18,7 +18,7 @@ FIELDS = {"segmenter": "tiny-segmenter", "network": "tiny-gesco", "size": 64, "s
 
 
 def test_every_pixel_is_counted_where_it_was_sent_and_found(
-    data: CamVid, tiny_segmenter: Path, tiny_gesco: Path
+    data: LabelledPictures, tiny_segmenter: Path, tiny_gesco: Path
 ) -> None:
     link = Link.local(device="cpu", folders=(tiny_segmenter, tiny_gesco))
     segmenter = Segmenter.load(str(tiny_segmenter))

@@ -11,16 +11,16 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from semlink.core.pictures import Size
+from semlink.lab.data import LabelledPictures
 from semlink.lab.training import segmenter
 from semlink.lab.training.augment import jitter_colours, random_crop
-from semlink.lab.training.camvid import CamVid
 from semlink.lab.training.segmenter import VOID, Recipe, Training
 from semlink.transmitter.segmentation import Segmenter
 
 SQUEEZENET = "squeezenet1_0_imagenet.safetensors"
 
 
-def training(data: CamVid, out: Path) -> Training:
+def training(data: LabelledPictures, out: Path) -> Training:
     out.mkdir(exist_ok=True)
     torch.manual_seed(0)
     recipe = Recipe(minutes=1.0, crop=(32, 32), batch=2, short_side=48)
@@ -31,7 +31,9 @@ def weights(run: Training) -> Tensor:
     return torch.cat([value.flatten() for value in run.average.state_dict().values()])
 
 
-def test_a_run_that_was_killed_goes_on_as_if_it_were_not(data: CamVid, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_goes_on_as_if_it_were_not(
+    data: LabelledPictures, tmp_path: Path
+) -> None:
     whole, killed = training(data, tmp_path / "whole"), training(data, tmp_path / "killed")
     for _ in range(3):
         whole.advance()
@@ -49,7 +51,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_were_not(data: CamVid, tmp_path:
     torch.testing.assert_close(weights(resumed), weights(whole))
 
 
-def test_the_rate_rises_then_falls_with_the_time(data: CamVid, tmp_path: Path) -> None:
+def test_the_rate_rises_then_falls_with_the_time(data: LabelledPictures, tmp_path: Path) -> None:
     run = training(data, tmp_path)
     rates = []
     for run.step, run.elapsed_s in [(0, 0.0), (200, 0.0), (200, 30.0), (200, 60.0), (200, 99.0)]:
@@ -58,7 +60,7 @@ def test_the_rate_rises_then_falls_with_the_time(data: CamVid, tmp_path: Path) -
     np.testing.assert_allclose(rates, [1 / 200, 1, 0.5, 0, 0], atol=1e-12)
 
 
-def test_what_a_run_writes_is_a_segmenter(data: CamVid, tmp_path: Path) -> None:
+def test_what_a_run_writes_is_a_segmenter(data: LabelledPictures, tmp_path: Path) -> None:
     run = training(data, tmp_path)
     run.advance()
     run.save()
@@ -110,7 +112,7 @@ def test_a_class_that_nobody_saw_has_no_score() -> None:
 
 @pytest.mark.parametrize("size", [None, Size(24, 32)], ids=str)
 def test_void_is_left_out_of_the_confusion(
-    data: CamVid, tmp_path: Path, size: Size | None
+    data: LabelledPictures, tmp_path: Path, size: Size | None
 ) -> None:
     run = training(data, tmp_path)
     run.save()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semlink.lab.training.camvid import CamVid
+from semlink.lab.data import open_labelled
 from semlink.lab.training.pack import main
 from semlink.lab.training.pictures import pack_camvid
 
@@ -37,20 +37,20 @@ def test_the_layout_stays(folders: tuple[Path, Path]) -> None:
 
 
 def test_labels_are_the_nearest_ones_and_none_is_new(folders: tuple[Path, Path]) -> None:
-    source, packed = (CamVid.open(root, "train") for root in folders)
+    source, packed = (open_labelled("camvid", root, "train") for root in folders)
     rows = ((np.arange(36) + 0.5) * 60 / 36).astype(int)
     columns = ((np.arange(48) + 0.5) * 80 / 48).astype(int)
     np.testing.assert_array_equal(packed.labels(0), source.labels(0)[np.ix_(rows, columns)])
 
 
 def test_small_pictures_keep_their_size(folders: tuple[Path, Path]) -> None:
-    source, packed = (CamVid.open(root, "test") for root in folders)
+    source, packed = (open_labelled("camvid", root, "test") for root in folders)
     assert packed.photo(1).shape == (20, 30, 3)
     np.testing.assert_array_equal(packed.labels(1), source.labels(1))
 
 
 def test_photos_still_show_their_labels(folders: tuple[Path, Path]) -> None:
-    packed = CamVid.open(folders[1], "train")
+    packed = open_labelled("camvid", folders[1], "train")
     grey, labels = packed.photo(0).mean(2), packed.labels(0)
     assert np.corrcoef(grey.ravel(), labels.ravel())[0, 1] > 0.95
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from semlink.lab.training.camvid import CamVid
+from semlink.lab.data import open_labelled
 
 MEAN_LEVEL = 0.48  # of every photo after `even_exposure`; the median of CamVid is 0.38
 SMALLEST_VIEW = 0.65  # side of a view over the side of its picture
@@ -40,7 +40,7 @@ def pack_camvid(root: Path, *splits: str, height: int, width: int) -> PackedPict
     A class map does not say how dark it was, and a network that has seen dusk paints it at will.
     """
     photos, labels = [], []
-    data = CamVid.open(root, *splits)
+    data = open_labelled("camvid", root, *splits)
     for photo, label in (data[i] for i in range(len(data))):
         pixels = torch.tensor(photo).permute(2, 0, 1)[None].float()
         even = 255 * even_exposure(_shrink(pixels, height, width) / 255)

@@ -18,8 +18,8 @@ from jaxtyping import Int64
 
 from semlink.core.pictures import Size
 from semlink.core.settings import TransmissionSettings, settings_from_fields
+from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.link import Link
-from semlink.lab.training.camvid import CamVid
 from semlink.lab.training.segmenter import VOID, count_pairs, intersection_over_union
 from semlink.transmitter.segmentation import Segmenter
 from semlink.zoo import find
@@ -28,7 +28,7 @@ from semlink.zoo import find
 def score(
     link: Link,
     segmenter: Segmenter,
-    data: CamVid,
+    data: LabelledPictures,
     photos: Sequence[int],
     settings: TransmissionSettings,
 ) -> Int64[np.ndarray, "sent found"]:
@@ -38,7 +38,9 @@ def score(
         result = link.send(data.photo(index), settings)
         picture = result.reconstructed.working_picture
         found = segmenter.label_map(picture, Size(*picture.shape[:2]))
-        total += count_pairs(result.encoded.sent_map, found)
+        sent = result.encoded.sent_map
+        assert sent is not None  # these networks paint from maps
+        total += count_pairs(sent, found)
     return total
 
 
@@ -49,7 +51,7 @@ def main(
     levels: Annotated[str, typer.Option(help="PSNR in dB, by commas; inf for none.")] = "5,10,inf",
 ) -> None:
     """Print mIoU and pixel accuracy against the sent map, in per cent, per level."""
-    test = CamVid.open(data, "test")
+    test = open_labelled("camvid", data, "test")
     chosen = np.linspace(0, len(test) - 1, min(photos, len(test))).round().astype(int).tolist()
     link, segmenter = Link.local(), Segmenter.load(str(find("segmenter-camvid")))
     typer.echo(f"{'PSNR dB':>8}{'mIoU':>8}{'accuracy':>10}")

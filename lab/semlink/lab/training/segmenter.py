@@ -30,8 +30,8 @@ from transformers import UperNetConfig, UperNetForSemanticSegmentation
 
 from semlink.core.pictures import LabelMap, Size
 from semlink.core.taxonomy import CAMVID
+from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.training.augment import jitter_colours, random_crop
-from semlink.lab.training.camvid import CamVid
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.precision import allow_fast_kernels, mixed_precision
 from semlink.receiver.device import pick_device
@@ -151,7 +151,7 @@ class Training:
     def __init__(
         self,
         model: UperNetForSemanticSegmentation,
-        data: CamVid,
+        data: LabelledPictures,
         recipe: Recipe,
         out: Path,
         device: torch.device,
@@ -262,7 +262,7 @@ class Training:
 
 
 def confusion(
-    segmenter: Segmenter, data: CamVid, size: Size | None = None
+    segmenter: Segmenter, data: LabelledPictures, size: Size | None = None
 ) -> Int64[np.ndarray, "truth guess"]:
     """Count pixels by true and named class at `size`, or at the size of the label maps.
 
@@ -317,7 +317,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     model = build()
     load_backbone(model, backbone)
-    photos = CamVid.open(data, *splits.split(","))
+    photos = open_labelled("camvid", data, *splits.split(","))
     place = pick_device(device)
     allow_fast_kernels(place)
     training = Training(model, photos, replace(RECIPES[recipe], minutes=minutes), out, place)
@@ -338,7 +338,7 @@ def evaluate(
     """Print the intersection over union of every class and their mean, in per cent."""
     size = Size(height, width) if height and width else None
     scores = intersection_over_union(
-        confusion(Segmenter.load(model), CamVid.open(data, split), size)
+        confusion(Segmenter.load(model), open_labelled("camvid", data, split), size)
     )
     for name, score in zip(CAMVID.classes, scores, strict=False):
         typer.echo(f"{name:12}{100 * score:6.1f}")
