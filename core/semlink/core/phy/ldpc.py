@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from semlink.core.phy.belief_propagation import BeliefPropagation
 from semlink.core.phy.layouts import CodedLayout
+from semlink.core.phy.loading import load_sionna
 
 ITERATIONS = 20
 ITERATIONS_BETWEEN_CHECKS = 4
@@ -47,6 +48,7 @@ class BlockCode:
     """
 
     def __init__(self, size: CodeSize):
+        load_sionna()
         from sionna.phy.fec.crc import CRCEncoder
         from sionna.phy.fec.ldpc import LDPC5GEncoder
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex64, Float32, UInt8
 
+from semlink.core.phy.loading import load_sionna
+
 LEAST_NOISE_VARIANCE = 1e-8  # below it a symbol counts as noise-free
 MOST_AMPLITUDE = 1e6  # of a received symbol, so that its square is a number
 
@@ -61,6 +63,7 @@ def demap(
 
 @cache
 def _mapper(bits_per_symbol: int) -> Any:
+    load_sionna()
     from sionna.phy.mapping import Mapper
 
     return Mapper("qam", bits_per_symbol, precision="single", device="cpu")
@@ -68,6 +71,7 @@ def _mapper(bits_per_symbol: int) -> Any:
 
 @cache
 def _demapper(bits_per_sample: int) -> Any:
+    load_sionna()
     from sionna.phy.mapping import Demapper
 
     return Demapper("maxlog", "pam", bits_per_sample, precision="single", device="cpu")
