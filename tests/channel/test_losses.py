@@ -19,7 +19,7 @@ from semlink.core.phy.radio import Radio
 from semlink.core.schemes import Scheme
 from semlink.core.transmission import Transmission
 
-PACKETS = 100_000
+PACKETS = 50_000
 
 
 def lost(medium: Medium, **fields: float) -> Bool[np.ndarray, "packets"]:
@@ -65,8 +65,8 @@ def test_the_chain_starts_in_equilibrium() -> None:
     settings = ChannelSettings(
         model=ChannelModel.BURST, erasure_rate=0.25, burst_packets=50.0, packet_uses=10
     )
-    first = [burst(10, None, settings, seed).values[0] == 0 for seed in range(800)]
-    assert np.mean(first) == pytest.approx(0.25, abs=5 * math.sqrt(0.25 * 0.75 / 800))
+    first = [burst(10, None, settings, seed).values[0] == 0 for seed in range(400)]
+    assert np.mean(first) == pytest.approx(0.25, abs=5 * math.sqrt(0.25 * 0.75 / 400))
 
 
 @pytest.mark.parametrize("medium", [erasure, burst])

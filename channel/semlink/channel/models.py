@@ -16,6 +16,7 @@ from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.frame import Frame, Gains, Propagation, Stream, StreamDraw, Symbols
 from semlink.core.noise import noise_power, ratio_to_db
 from semlink.core.phy.grid import ResourceGrid
+from semlink.core.phy.loading import load_sionna
 from semlink.core.transmission import Transmission
 
 # number of symbols, how they lie in time and frequency, the medium, seed of the draw
@@ -53,14 +54,15 @@ def propagate(frame: Frame, settings: ChannelSettings, transmission: Transmissio
         InvalidInput: the noise level is not defined for a stream, see `core.noise`; or the frame
             was not modulated for this medium.
     """
+    load_sionna()
     crossed = [_cross(stream, frame.grid, settings, transmission) for stream in frame.streams]
     streams, draws, gains = zip(*crossed, strict=True) if crossed else ((), (), ())
     return Propagation(replace(frame, streams=streams), draws, gains)
 
 
 def preload() -> None:
-    """Imports Sionna, which takes seconds; calls that follow find it loaded."""
-    import sionna.phy.channel.tr38901  # noqa: F401
+    """Imports Sionna, which takes seconds; `propagate` does so if it has to."""
+    load_sionna()
 
 
 def _cross(
@@ -89,7 +91,8 @@ def _faded(symbols: Symbols, gains: Gains) -> Symbols:
 def _erase(symbols: Symbols, gains: Gains) -> None:
     erased = gains.values == 0
     if erased.any():
-        symbols[np.repeat(erased, gains.hold)[: symbols.size]] = 0
+        held = min(gains.hold, symbols.size)
+        symbols[np.repeat(erased, held)[: symbols.size]] = 0
 
 
 def _mean_power(gains: Gains, symbols: int) -> float:
