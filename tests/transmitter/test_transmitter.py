@@ -177,3 +177,5 @@ def test_a_network_without_void_speaks_of_its_data_set() -> None:
     assert taxonomy_of("own", CAMVID.classes[:11]) == ("camvid", 12)
     assert taxonomy_of("own", ("cat", "dog")) == ("own", 2)
     assert taxonomy_of("own", CAMVID.classes[::-1]) == ("own", 12)
+    assert taxonomy_of("own", CAMVID.classes[:1]) == ("own", 1)
+    assert taxonomy_of("own", tuple(f"{name} " for name in CAMVID.classes)) == ("camvid", 12)

@@ -22,8 +22,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from pydantic import BaseModel, ValidationError
 
-from semlink.core.errors import STATUS, SemlinkError, Unavailable
 from semlink.core.base_settings import invalid_input
+from semlink.core.errors import STATUS, SemlinkError, Unavailable
 
 DRAIN_S = 10.0
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -129,12 +129,13 @@ def served_name(name: str) -> str:
 
 
 def taxonomy_of(segmenter: str, classes: tuple[str, ...]) -> tuple[str, int]:
-    """Name and number K of the classes: a data set's where they are its first ones, in order.
+    """Name and number K of the classes: a data set's where they are its classes, in order.
 
-    A network that never says "void" still speaks of its data set's classes.
+    A network that never says "void" still speaks of its data set's classes, if void is the last.
     """
+    known = tuple(name.strip() for name in classes)
     for taxonomy in TAXONOMIES.values():
-        if taxonomy.classes[: len(classes)] == classes:
+        if known in (taxonomy.classes, taxonomy.classes[:-1]):
             return taxonomy.name, len(taxonomy.classes)
     return segmenter, len(classes)
 
