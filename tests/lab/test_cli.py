@@ -21,7 +21,7 @@ from semlink.core.capture import read_capture
 from semlink.core.channel_settings import ChannelModel, ChannelSettings
 from semlink.core.noise import NoiseKind
 from semlink.core.pictures import LabelMap, Rgb, decode_png
-from semlink.core.schemes import Scheme
+from semlink.core.schemes import SEPARATE, Scheme
 from semlink.core.settings import (
     Csi,
     Denoiser,
@@ -101,12 +101,21 @@ def test_help_names_every_channel_or_its_family() -> None:
         assert not profile or f"{family}-a .. {family}-e" in text
 
 
-@pytest.mark.parametrize("command", [["send"], ["demo"], ["bench", "link"], ["bench", "codecs"]])
-def test_help_fits_every_command(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["send"], "--burst-packets"),
+        (["demo"], "--psnr-db"),
+        (["bench", "link"], "--steps"),
+        (["bench", "codecs"], "--cpp"),
+        (["bench", "radio"], "--json"),
+    ],
+)
+def test_every_command_explains_itself(command: list[str], option: str) -> None:
     run = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
 
     assert run.exit_code == 0
-    assert "--psnr-db" in run.output
+    assert option in run.output
 
 
 def test_send_over_services_writes_the_picture_and_the_sheet(
@@ -312,3 +321,23 @@ def test_bench_counts_every_second_once(link_address: str, photo_file: Path) -> 
     assert sum(seconds.values()) == pytest.approx(total)
     networks = seconds["segment"] + seconds["network"]
     assert told["overhead"] == pytest.approx(1 - networks / total)
+
+
+def test_codecs_are_compared_over_one_channel(link_address: str, photo_file: Path) -> None:
+    levels = ("--psnr-db", "12", "--psnr-db", "-10")
+    options = ("--size", "64", "--cpp", "0.5", "--json", "--link", link_address)
+
+    run = semlink("bench", "codecs", photo_file, *levels, *options)
+
+    clear, noisy = json.loads(run.stdout)["tables"]
+    assert (clear["psnr_db"], noisy["psnr_db"]) == (12.0, -10.0)
+    assert [row["codec"] for row in clear["rows"]] == [*SEPARATE, Scheme.ANALOG]
+    sent = [row for row in clear["rows"] if row["outcome"] != "impossible"]
+    assert {row["outcome"] for row in sent} == {"reconstructed"}
+    assert all(row["channel_uses_per_pixel"] <= 0.5 for row in sent)
+    assert all(row["psnr_db"] > 5.0 for row in sent)
+    coded = [
+        row for row in noisy["rows"] if row["codec"] in SEPARATE and row["outcome"] != "impossible"
+    ]
+    assert coded
+    assert {row["outcome"] for row in coded} <= {"lost", "outage"}

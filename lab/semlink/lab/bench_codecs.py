@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from semlink.core.errors import InvalidInput
+from semlink.core.phy.radio import HEADER
 from semlink.core.schemes import SEPARATE, Scheme
 from semlink.core.settings import Transport
-from semlink.lab.console import ENDINGS, print_json
+from semlink.lab.console import ENDINGS, print_json, wide_console
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo
 from semlink.lab.report import result_fields
 from semlink.lab.result import Result
 from semlink.lab.sending import chosen_link, settings_and_folders
-from semlink.lab.streams import NOTHING, decibels
+from semlink.lab.streams import NOTHING
 
 CODECS: dict[str, dict[str, Any]] = {
     scheme.value: {"scheme": scheme} for scheme in (*SEPARATE, Scheme.ANALOG)
 }
-DIGITAL_MAP = {"gesco, digital": {"scheme": Scheme.GESCO, "transport": Transport.DIGITAL}}
+DIGITAL_MAP = {"gesco": {"scheme": Scheme.GESCO, "transport": Transport.DIGITAL}}
+IMPOSSIBLE = "impossible"  # within the budget
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,13 @@ class CodecTable:
 
     Attributes:
         psnr_db: the level.
+        channel: the medium's name.
         photo: its file.
         rows: one per codec.
     """
 
     psnr_db: float
+    channel: str
     photo: Path
     rows: tuple[Row, ...]
 
@@ -81,7 +86,7 @@ def measure(
     source = Photo(photo)
     _ = source.pixels
     chosen = CODECS | (DIGITAL_MAP if every else {})
-    _, folders = settings_and_folders(fields)
+    settings, folders = settings_and_folders(fields)
     way = chosen_link(link, device, folders)
     todo = [(level_db, name) for level_db in levels_db for name in chosen]
     console = Console(stderr=True)
@@ -89,7 +94,8 @@ def measure(
     for level_db, name in track(todo, "sending", console=console, disable=not console.is_terminal):
         given = dict(fields) | chosen[name] | {"psnr_db": level_db}
         rows[level_db].append(Row(name, _sent(way, source, given)))
-    return [CodecTable(level_db, photo, tuple(found)) for level_db, found in rows.items()]
+    medium = settings.channel.model.value
+    return [CodecTable(level_db, medium, photo, tuple(found)) for level_db, found in rows.items()]
 
 
 def _sent(way: Link, photo: Photo, fields: Mapping[str, Any]) -> Result | InvalidInput:
@@ -102,19 +108,21 @@ def _sent(way: Link, photo: Photo, fields: Mapping[str, Any]) -> Result | Invali
         raise
 
 
-COLUMNS = (
-    "codec",
-    "bytes",
-    "container",
-    "bpp",
-    "channel uses",
-    "mcs",
-    "blocks lost",
-    "outcome",
-    "PSNR",
-    "encode",
-    "in all",
-)
+COLUMNS: dict[str, Callable[[Result], str]] = {
+    "mcs": lambda found: ", ".join(
+        stream.mcs or "uncoded" for stream in found.streams if stream.name != HEADER
+    ),
+    "outcome": lambda found: f"[{ENDINGS[found.outcome][1]}]{found.outcome.value}[/]",
+    "bytes": lambda found: f"{found.encoded.sent_bytes:,}",
+    "framing": lambda found: f"{sum(item.container_bytes for item in found.streams):,}",
+    "bits per pixel": lambda found: f"{found.bits_per_pixel:.3f}",
+    "channel uses": lambda found: f"{found.encoded.channel_uses:,}",
+    "blocks lost": lambda found: f"{found.demodulated.blocks_lost} of {_blocks(found)}",
+    "PSNR dB": lambda found: NOTHING if found.psnr_db is None else f"{found.psnr_db:.2f}",
+    "encode s": lambda found: f"{found.encoded.encode_s:.2f}",
+    "all s": lambda found: f"{found.total_s:.2f}",
+}
+WORDS = 2  # columns at the left that are no numbers
 
 
 def tell(tables: Iterable[CodecTable], *, json: bool) -> None:
@@ -122,9 +130,14 @@ def tell(tables: Iterable[CodecTable], *, json: bool) -> None:
     if json:
         print_json({"tables": [_table_fields(table) for table in tables]})
         return
-    console = Console(highlight=False)
+    console = wide_console()
     for table in tables:
         console.print(_drawn(table))
+        for row in table.rows:
+            if isinstance(row.found, InvalidInput):
+                console.print(
+                    f"{row.name}: {row.found}", style="yellow", markup=False, soft_wrap=True
+                )
 
 
 def _table_fields(table: CodecTable) -> dict[str, Any]:
@@ -135,32 +148,23 @@ def _table_fields(table: CodecTable) -> dict[str, Any]:
 def _row_fields(found: Result | InvalidInput) -> dict[str, Any]:
     if isinstance(found, Result):
         return result_fields(found)
-    return {"outcome": "impossible", "reason": str(found)}
+    return {"outcome": IMPOSSIBLE, "reason": str(found)}
 
 
 def _drawn(table: CodecTable) -> Table:
-    drawn = Table(title=f"{table.photo.name} at Es/N0 {table.psnr_db:g} dB")
-    for name in COLUMNS:
-        drawn.add_column(name, justify="left" if name in ("codec", "mcs", "outcome") else "right")
+    title = f"{table.photo.name} over {table.channel} at Es/N0 {table.psnr_db:g} dB"
+    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    drawn.add_column("codec", vertical="bottom", no_wrap=True)
+    for index, name in enumerate(COLUMNS):
+        side: Literal["left", "right"] = "left" if index < WORDS else "right"
+        drawn.add_column(name.replace(" ", "\n"), justify=side, vertical="bottom", no_wrap=True)
     for row in table.rows:
         if isinstance(row.found, Result):
-            drawn.add_row(row.name, *_cells(row.found))
+            drawn.add_row(row.name, *(cell(row.found) for cell in COLUMNS.values()))
         else:
-            drawn.add_row(row.name, *[NOTHING] * 6, row.found.message, style="dim")
+            drawn.add_row(row.name, NOTHING, f"[yellow]{IMPOSSIBLE}[/]")
     return drawn
 
 
-def _cells(result: Result) -> Iterator[str]:
-    sent, streams = result.encoded, result.streams
-    payloads = [stream for stream in streams if stream.name != "header"]
-    blocks = sum(stream.blocks for stream in streams)
-    yield f"{sent.sent_bytes:,}"
-    yield f"{sum(stream.container_bytes for stream in streams):,}"
-    yield f"{result.bits_per_pixel:.3f}"
-    yield f"{sent.channel_uses:,}"
-    yield ", ".join(stream.mcs or "uncoded" for stream in payloads)
-    yield f"{result.demodulated.blocks_lost} of {blocks}"
-    yield f"[{ENDINGS[result.outcome][1]}]{result.outcome.value}[/]"
-    yield NOTHING if result.psnr_db is None else decibels(result.psnr_db)
-    yield f"{sent.encode_s:.2f} s"
-    yield f"{result.total_s:.2f} s"
+def _blocks(found: Result) -> int:
+    return sum(stream.blocks for stream in found.streams)

@@ -187,3 +187,11 @@ def bench_codecs(
         photo, settings, levels_db=psnr_db or [10.0], every=every, link=link, device=device
     )
     tell(tables, json=json)
+
+
+@bench.command("radio")
+def bench_radio(json: opt.Json = False) -> None:
+    """Channel, serialisation and decoder beside bare Sionna; takes some minutes."""
+    from semlink.lab.bench_radio import measure, tell
+
+    tell(measure(), json=json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,7 @@ ENDS: dict[type[events.Event], str] = {  # the stage that an event ends
     events.Reconstructed: "reconstruct",
 }
 LOAD = "load"
+PIPE_COLUMNS = 120
 ENDINGS = {  # how a person reads an outcome, and in which colour
     events.Outcome.RECONSTRUCTED: ("reconstructed", "green"),
     events.Outcome.PARTIAL: ("partial: made of what arrived", "yellow"),
@@ -36,6 +38,14 @@ def say_error(error: SemlinkError) -> None:
     """One red line on stderr: field, value, what is wrong, cure."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(" ".join(str(error).split()), style="red", markup=False)
+
+
+def wide_console() -> Console:
+    """Stdout for tables: as wide as the terminal, and where there is none, wide enough."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_COLUMNS
+    return console
 
 
 def print_json(values: dict[str, Any]) -> None:

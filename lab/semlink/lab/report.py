@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 
 from semlink.core.settings import TransmissionSettings
-from semlink.lab.console import ENDINGS, print_json
+from semlink.lab.console import ENDINGS, print_json, wide_console
 from semlink.lab.result import Result
-from semlink.lab.streams import COLUMNS, NOTHING, decibels
+from semlink.lab.streams import NOTHING, WORDS, decibels, stream_table
 
 LEVEL_NAMES = {
     "psnr_db": "PSNR {:g} dB",
@@ -34,7 +33,7 @@ def report(result: Result, written: Mapping[str, Path], *, json: bool) -> None:
     if json:
         print_json(result_fields(result) | {name: str(path) for name, path in written.items()})
         return
-    console = Console(highlight=False)
+    console = wide_console()
     for table in (_summary(result), _streams(result), _after(result, written)):
         console.print(table, soft_wrap=True)
 
@@ -95,11 +94,13 @@ def _summary(result: Result) -> Table:
 
 def _streams(result: Result) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in ("stream", "sent", "mcs") else "right")
-    for stream in result.streams:
+    cells = stream_table(result.streams)
+    for name in cells:
+        side: Literal["left", "right"] = "left" if name in WORDS else "right"
+        table.add_column(name.replace(" ", "\n"), justify=side, no_wrap=True, vertical="bottom")
+    for stream, *row in zip(result.streams, *cells.values(), strict=True):
         damaged = "red" if stream.lost else "yellow" if stream.blocks_lost else None
-        table.add_row(*(cell(stream) for cell in COLUMNS.values()), style=damaged)
+        table.add_row(*row, style=damaged)
     return table
 
 

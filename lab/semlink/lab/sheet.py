@@ -14,7 +14,7 @@ from semlink.lab.files import write_picture
 from semlink.lab.panels import Panel, panels, taxonomy_of
 from semlink.lab.report import level_text
 from semlink.lab.result import Result
-from semlink.lab.streams import COLUMNS, StreamReport, decibels
+from semlink.lab.streams import StreamReport, decibels, stream_table
 
 MARGIN = 64
 GAP = 28
@@ -24,6 +24,7 @@ HEAD = 190
 LABEL = 46
 LINE = 32
 TALLEST = 860  # of a picture
+NARROWEST = 440  # of the figures below it
 CHIPS = 44
 TIMES = 112
 FOOT = 64
@@ -86,7 +87,7 @@ def draw_sheet(result: Result, credit: str = "") -> Rgb:
     _draw_head(canvas, result)
     for index, panel in enumerate(drawn):
         at = Point(MARGIN + index * (column + GAP), HEAD)
-        _draw_panel(canvas, at, panel, picture, column)
+        _draw_panel(canvas, at, panel, picture, min(column, max(picture.width, NARROWEST)))
     canvas.rule(Point(MARGIN, below - 22), INNER)
     _draw_legend(canvas, below, legend)
     _draw_streams(canvas, table, result.streams)
@@ -132,7 +133,7 @@ def _headlines(result: Result) -> list[tuple[str, str, Colour]]:
     ]
 
 
-def _draw_panel(canvas: Canvas, at: Point, panel: Panel, size: Size, column: int) -> None:
+def _draw_panel(canvas: Canvas, at: Point, panel: Panel, size: Size, width: int) -> None:
     canvas.text(Point(at.x, at.y + 26), panel.title, 28)
     top = Point(at.x, at.y + LABEL)
     if panel.picture is None:
@@ -142,7 +143,7 @@ def _draw_panel(canvas: Canvas, at: Point, panel: Panel, size: Size, column: int
     for index, (name, value) in enumerate(panel.rows):
         baseline = top.y + size.height + 16 + (index + 1) * LINE - 6
         canvas.text(Point(at.x, baseline), name, 21, PALE)
-        canvas.text(Point(at.x + column, baseline), value, 21, INK, anchor="rs")
+        canvas.text(Point(at.x + width, baseline), value, 21, INK, anchor="rs")
 
 
 Chip = tuple[str, Colour]
@@ -190,8 +191,7 @@ def _draw_legend(canvas: Canvas, top: int, lines: list[list[Chip]]) -> None:
 def _draw_streams(canvas: Canvas, top: int, streams: tuple[StreamReport, ...]) -> None:
     """A line per stream; what lost blocks is amber, what is lost is red."""
     left = MARGIN
-    for name, cell in COLUMNS.items():
-        cells = [cell(stream) for stream in streams]
+    for name, cells in stream_table(streams).items():
         canvas.text(Point(left, top + 20), name, 21, PALE)
         for row, (stream, text) in enumerate(zip(streams, cells, strict=True), start=1):
             damaged = RED if stream.lost else AMBER if stream.blocks_lost else INK

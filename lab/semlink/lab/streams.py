@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from semlink.core.events import Demodulated, Encoded, Propagated
 
 NOTHING = "-"
+LEAST_GAIN_DB = 0.005  # what two decimals can show
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,22 @@ def stream_reports(
 COLUMNS: dict[str, Callable[[StreamReport], str]] = {
     "stream": lambda stream: stream.name,
     "sent": lambda stream: _sent(stream),
+    "framing": lambda stream: f"{stream.container_bytes:,}" if stream.container_bytes else NOTHING,
     "mcs": lambda stream: stream.mcs or "uncoded",
     "code rate": lambda stream: f"{stream.code_rate:.3f}" if stream.mcs else NOTHING,
     "blocks lost": lambda stream: _blocks(stream),
     "channel uses": lambda stream: f"{stream.channel_uses:,}",
-    "SNR": lambda stream: decibels(stream.measured_snr_db),
-    "PSNR": lambda stream: NOTHING if stream.mcs else decibels(stream.measured_psnr_db),
-    "gain": lambda stream: decibels(stream.measured_gain_db),
+    "SNR dB": lambda stream: f"{stream.measured_snr_db:.2f}",
+    "PSNR dB": lambda stream: NOTHING if stream.mcs else f"{stream.measured_psnr_db:.2f}",
+    "gain dB": lambda stream: _gain(stream.measured_gain_db),
 }
-"""A table of streams for people: what each column says."""
+WORDS = ("stream", "sent", "mcs")  # the other columns are numbers
+
+
+def stream_table(streams: Sequence[StreamReport]) -> dict[str, list[str]]:
+    """The cells of each column, for people; a column that says nothing is left out."""
+    cells = {name: [cell(stream) for stream in streams] for name, cell in COLUMNS.items()}
+    return {name: column for name, column in cells.items() if set(column) - {NOTHING}}
 
 
 def decibels(level_db: float) -> str:
@@ -92,13 +100,14 @@ def decibels(level_db: float) -> str:
 
 
 def _sent(stream: StreamReport) -> str:
-    if not stream.mcs:
-        return f"{stream.samples:,} samples"
-    framing = f" ({stream.container_bytes:,} framing)" if stream.container_bytes else ""
-    return f"{stream.payload_bytes:,} bytes{framing}"
+    return f"{stream.payload_bytes:,} bytes" if stream.mcs else f"{stream.samples:,} samples"
 
 
 def _blocks(stream: StreamReport) -> str:
     if stream.blocks:
         return f"{stream.blocks_lost} of {stream.blocks}"
     return "all" if stream.lost else NOTHING
+
+
+def _gain(gain_db: float) -> str:
+    return f"{gain_db:.2f}" if abs(gain_db) >= LEAST_GAIN_DB else NOTHING
