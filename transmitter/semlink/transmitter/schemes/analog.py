@@ -17,6 +17,7 @@ from semlink.transmitter.schemes.source import Source
 PAYLOAD = "picture"
 SAMPLES_PER_USE = 2
 CHANNELS = 3
+NEARLY = 0.98  # of the pixels granted may be left for a better aspect
 
 
 def encode(source: Source) -> Message:
@@ -51,7 +52,10 @@ def _sent_size(working: Size, header_bytes: int, radio: Radio) -> Size:
     pixels = SAMPLES_PER_USE * uses // CHANNELS
     if pixels < 1:
         raise impossible_budget("the header leaves no room for a pixel.", radio)
-    height = math.sqrt(pixels * working.height / working.width)
+    aspect = working.width / working.height
+    height = math.sqrt(pixels / aspect)
     rows = {max(1, math.floor(height)), math.ceil(height)}
     sizes = [Size(row, min(pixels // row, working.width)) for row in rows if row <= pixels]
-    return max(sizes, key=lambda size: size.pixels)
+    most = max(size.pixels for size in sizes)
+    nearly = [size for size in sizes if size.pixels >= NEARLY * most]
+    return min(nearly, key=lambda size: abs(size.width / size.height - aspect))

@@ -50,7 +50,7 @@ def fit(codec: PictureCodec, picture: Rgb, most_bytes: int) -> Fit:
     return _answer(_Question(codec, photo_digest(picture), most_bytes, picture))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _answer(question: _Question) -> Fit:
     codec, picture, most_bytes = question.codec, question.picture, question.most_bytes
     tried = _Trials(codec, picture, most_bytes)
