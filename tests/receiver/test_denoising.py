@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semlink.core.settings import Denoiser
 from semlink.receiver.denoising import DENOISERS
-from semlink.receiver.denoising.fds import fds
+from semlink.receiver.denoising.fds import fds, weighted_fds
 
 
 def noisy_maps(classes: int = 4) -> Tensor:
@@ -52,7 +52,7 @@ def test_fds_agrees_with_scipy() -> None:
     mean = [uniform_filter(m, 3, mode="constant", cval=0.0) for m in maps.double().numpy()]
     expected = [maximum_filter(m, 3, mode="constant", cval=-np.inf) for m in mean]
     np.testing.assert_allclose(
-        fds(maps.double(), even(maps.double())).numpy(), np.stack(expected), atol=1e-12
+        fds(maps.double()).numpy(), np.stack(expected), atol=1e-12
     )
 
 
@@ -62,28 +62,34 @@ def test_fds_corrects_labels() -> None:
     truth[:, 12:] = 1
     truth[15:, :] = 2
     wrong_before = (maps.argmax(0) != truth).float().mean()
-    wrong_after = (fds(maps, even(maps)).argmax(0) != truth).float().mean()
+    wrong_after = (fds(maps).argmax(0) != truth).float().mean()
     assert wrong_after < 0.5 * wrong_before
 
 
 def test_fds_keeps_a_clean_map_one_and_widens_it_by_one_pixel() -> None:
     clean = torch.zeros(1, 9, 9)
     clean[0, 3:6, 3:6] = 1.0
-    denoised = fds(clean, even(clean))[0]
+    denoised = fds(clean)[0]
     assert denoised[3:6, 3:6].min() == 1.0
     assert (denoised > 0.5).sum() > (clean > 0.5).sum()
+
+
+def test_fds_takes_a_batch() -> None:
+    maps = noisy_maps()
+    torch.testing.assert_close(fds(maps.expand(2, -1, -1, -1))[1], fds(maps), rtol=0, atol=0)
 
 
 def test_fds_weighs_samples_by_their_noise() -> None:
     maps = noisy_maps()
     variance = even(maps)
+    torch.testing.assert_close(weighted_fds(maps, variance), fds(maps), rtol=0, atol=0)
     variance[:, ::2] *= 1 + 1e-6
-    torch.testing.assert_close(fds(maps, variance), fds(maps, even(maps)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(weighted_fds(maps, variance), fds(maps), rtol=0, atol=1e-5)
     faded = maps.clone()
     faded[:, :, 5] += 50.0
     variance[:, :, 5] = 50.0**2
-    assert (fds(faded, variance) - fds(maps, even(maps))).abs().max() < 0.7
-    assert (fds(faded, even(faded)) - fds(maps, even(maps))).abs().max() > 10
+    assert (weighted_fds(faded, variance) - fds(maps)).abs().max() < 0.7
+    assert (fds(faded) - fds(maps)).abs().max() > 10
 
 
 def test_fds_goes_by_what_arrived() -> None:
@@ -92,7 +98,7 @@ def test_fds_goes_by_what_arrived() -> None:
     variance = torch.full_like(clean, 0.01)
     lost = clean.clone()
     lost[:, 2:7, 2:7], variance[:, 2:7, 2:7] = 0.0, torch.inf
-    denoised = fds(lost, variance)
+    denoised = weighted_fds(lost, variance)
     assert denoised.isfinite().all()
     assert denoised[0, 2, 2] == pytest.approx(1.0)
     assert denoised[:, 4, 4].tolist() == pytest.approx([0.5, 0.5])

@@ -136,8 +136,7 @@ def test_the_picture_is_what_the_sampler_alone_paints(
     class_map = torch.zeros(1, 12, 64, 96)
     (payload,) = demodulate(arrived, Csi.PERFECT).payloads
     assert isinstance(payload, ReceivedSamples)
-    maps, variance = map(torch.from_numpy, (payload.samples.copy(), payload.noise_variance.copy()))
-    class_map[0, [0, 3, 7]] = fds(maps, variance)
+    class_map[0, [0, 3, 7]] = fds(torch.from_numpy(payload.samples.copy()))
     denoise = guided(network.net, class_map, scale=3.0)
     picture = run(ddim(denoise, noise, spaced_timesteps(1000, 4), network.process))
     settings = ReceiverSettings(network=NAME, steps=4, guidance=3.0, sampler=Sampler.DDIM)

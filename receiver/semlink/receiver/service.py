@@ -8,12 +8,16 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+import numpy as np
 
 from semlink.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import Event
 from semlink.core.frame_serde import PropagationAssembler
 from semlink.core.hop import reported
+from semlink.core.phy.coding import decode_blocks
+from semlink.core.phy.layouts import coded_layout
+from semlink.core.phy.mcs import HEADER_MCS
 from semlink.core.schemes import GENERATIVE
 from semlink.core.serde import receiver_settings_from_proto, transmission_from_proto
 from semlink.core.serving import Service
@@ -45,6 +49,7 @@ class ReceiverServicer(receiver_pb2_grpc.ReceiverServicer):
     def _warm_receiver(self) -> Receiver:
         receiver = Receiver.load(self._settings.networks, self._settings.device)
         receiver.warm()
+        _rehearse_decoding()
         return receiver
 
     async def Reconstruct(
@@ -121,6 +126,13 @@ def _misplaced(request: pb.ReconstructRequest | None, expected: str) -> InvalidI
         value=str(found),
         cure="Send one head, then the symbols, then the gains.",
     )
+
+
+def _rehearse_decoding() -> None:
+    """Decodes a block, so that no frame pays for the import of Sionna."""
+    layout = coded_layout(1, HEADER_MCS)
+    noise = np.ones(layout.channel_uses, np.float32)
+    decode_blocks(noise.astype(np.complex64), noise, layout)
 
 
 def _messages(event: Event) -> list[types_pb2.Event]:

@@ -42,9 +42,7 @@ _RATES = {
 }
 
 MCS: dict[str, Mcs] = {
-    f"{modulation}-{rate}": Mcs(
-        f"{modulation}-{rate}", _MODULATIONS[modulation], Fraction(rate)
-    )
+    f"{modulation}-{rate}": Mcs(f"{modulation}-{rate}", _MODULATIONS[modulation], Fraction(rate))
     for modulation, rates in _RATES.items()
     for rate in rates
 }

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from torch import Tensor
 
 from semlink.core.settings import Denoiser
-from semlink.receiver.denoising.fds import fds
+from semlink.receiver.denoising.fds import weighted_fds
 
 DENOISERS: dict[Denoiser, Callable[[Tensor, Tensor], Tensor]] = {
     Denoiser.NONE: lambda maps, noise_variance: maps,
-    Denoiser.FDS: fds,
+    Denoiser.FDS: weighted_fds,
 }
 """From received maps and the noise variance of every sample, both `class height width`."""

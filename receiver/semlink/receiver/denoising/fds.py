@@ -10,29 +10,38 @@ from torch.nn import functional
 Maps = Float[Tensor, "class height width"]
 
 
-def fds(maps: Maps, noise_variance: Maps) -> Maps:
+def fds(
+    maps: Float[Tensor, "*batch class height width"],
+) -> Float[Tensor, "*batch class height width"]:
     """Mean over 3x3 pixels, then maximum over 3x3 pixels, of every class map by itself.
 
-    As published, the mean counts the zeros beyond the border and the maximum does not. The
-    publication knows one noise level for all samples; behind a fading channel each has its own,
-    and the mean weighs every sample by the inverse of its noise variance.
+    As published, the mean counts the zeros beyond the border and the maximum does not. A map of
+    zeros stays exactly zero, so absent classes may be left in.
 
     Args:
-        maps: noisy one-hot maps.
-        noise_variance: of every sample; infinite where nothing arrived.
+        maps: noisy one-hot maps; at most one batch axis.
     """
-    mean = _mean(maps, noise_variance)
-    return functional.max_pool2d(mean[None], 3, stride=1, padding=1)[0]
+    return _largest(_average(maps))
 
 
-def _mean(maps: Maps, noise_variance: Maps) -> Maps:
+def weighted_fds(maps: Maps, noise_variance: Maps) -> Maps:
+    """The same where every sample has a noise of its own, as behind a fading channel.
+
+    The mean weighs samples by the inverse of their noise variance; with one variance for all
+    it is the published block.
+
+    Args:
+        maps: noisy one-hot maps of the classes that are present.
+        noise_variance: of every sample; infinite where nothing arrived. Where a whole
+            neighbourhood is lost, all classes get the same share.
+    """
     if bool((noise_variance == noise_variance.flatten()[0]).all()):
-        return _average(maps)
+        return fds(maps)
     weights = _weights(noise_variance)
     inside = _average(torch.ones_like(maps))  # less than one at the border
     total = _average(weights)
     mean = _average(weights * maps) / total * inside
-    return torch.where(total > 0, mean, 1.0 / maps.shape[0])
+    return _largest(torch.where(total > 0, mean, 1.0 / maps.shape[0]))
 
 
 def _weights(noise_variance: Maps) -> Maps:
@@ -41,5 +50,9 @@ def _weights(noise_variance: Maps) -> Maps:
     return torch.where(noise_variance == least, 1.0, least / noise_variance)
 
 
-def _average(maps: Maps) -> Maps:
-    return functional.avg_pool2d(maps[None], 3, stride=1, padding=1)[0]
+def _average(maps: Tensor) -> Tensor:
+    return functional.avg_pool2d(maps, 3, stride=1, padding=1)
+
+
+def _largest(maps: Tensor) -> Tensor:
+    return functional.max_pool2d(maps, 3, stride=1, padding=1)

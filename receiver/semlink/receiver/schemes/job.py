@@ -36,4 +36,4 @@ class Job:
 
 
 Decoder = Callable[[Job], Generator[Event, None, None]]
-"""Yields `Denoised` if there is a map, `Progress` for every step, then `Reconstructed` or `Lost`."""
+"""Yields `Denoised` if there is a map, `Progress` per step, then `Reconstructed` or `Lost`."""
