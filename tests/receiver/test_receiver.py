@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from semlink.core.codecs.label_map import encode_map
 from torch import Tensor
 
+from semlink.core.codecs.label_map import encode_map
 from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
 from semlink.core.events import (
     Demodulated,
