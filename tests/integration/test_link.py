@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from pathlib import Path
@@ -10,8 +11,24 @@ import numpy as np
 import pytest
 
 from semlink.core.capture import read_capture
-from semlink.core.errors import DeadlineExceeded, InvalidInput, NotFound, SemlinkError, Unavailable
-from semlink.core.events import Denoised, Encoded, Event, Progress, Propagated, Reconstructed
+from semlink.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    PictureLost,
+    SemlinkError,
+    Unavailable,
+)
+from semlink.core.events import (
+    Demodulated,
+    Denoised,
+    Encoded,
+    Event,
+    Outcome,
+    Progress,
+    Propagated,
+    Reconstructed,
+)
 from semlink.core.pictures import Rgb, encode_png
 from semlink.core.settings import TransmissionSettings, settings_from_fields
 from semlink.lab import Link
@@ -64,8 +81,16 @@ def without_seconds(event: Event) -> dict[str, object]:
         {"psnr_db": 10.0},
         {"snr_db": 3.0, "sampler": "ddpm", "guidance": 1.0},
         {"gesco_table_db": 100.0, "sampler": "ddim", "denoiser": "none", "seed": 7},
+        {"preset": "paper", "steps": 2},
+        {"transport": "digital", "channel": "rayleigh", "csi": "estimated", "psnr_db": 20.0},
+        {"transport": "digital", "mcs": "header=qpsk-1/3,map=16qam-2/3", "psnr_db": 2.0},
+        {"scheme": "webp", "channel": "tdl-c", "psnr_db": 25.0},
+        {"scheme": "jpeg2000", "cpp": 0.5, "channel": "burst", "packet_uses": 64},
+        {"scheme": "avif", "bpp": 4.0, "channel": "cdl-b", "csi": "estimated", "psnr_db": 30.0},
+        {"scheme": "analog", "cpp": 0.7, "channel": "rician", "k_factor": 2.0},
+        {"scheme": "jpegxl", "psnr_db": -20.0},
     ],
-    ids=["default", "ddpm", "noiseless"],
+    ids=lambda fields: ",".join(map(str, fields.values())),
 )
 def test_both_links_tell_the_same_bit_by_bit(
     local: Link, remote: Link, photo: Rgb, fields: dict[str, object]
@@ -79,7 +104,66 @@ def test_both_links_tell_the_same_bit_by_bit(
 def test_events_come_in_order(link: Link, photo: Rgb) -> None:
     kinds = [type(event) for event in link.events(photo, settings())]
 
-    assert kinds == [Encoded, Propagated, Denoised, *[Progress] * STEPS, Reconstructed]
+    received = [Demodulated, Denoised]
+    assert kinds == [Encoded, Propagated, *received, *[Progress] * STEPS, Reconstructed]
+
+
+def test_schemes_without_networks_ask_for_none(link: Link, photo: Rgb) -> None:
+    unheard = {"segmenter": "unheard-of", "network": "unheard-of"}
+
+    kinds = [type(event) for event in link.events(photo, settings(scheme="webp", **unheard))]
+
+    assert kinds == [Encoded, Propagated, Demodulated, Reconstructed]
+
+
+def test_too_much_noise_is_an_outage_not_an_error(link: Link, photo: Rgb) -> None:
+    result = link.send(photo, settings(scheme="webp", psnr_db=-30.0))
+
+    assert result.outcome is Outcome.OUTAGE
+    assert result.demodulated.blocks_lost == sum(stream.blocks for stream in result.streams)
+    with pytest.raises(PictureLost, match="header"):
+        _ = result.picture
+
+
+def test_a_code_that_is_too_weak_loses_the_picture_and_a_stronger_one_keeps_it(
+    link: Link, photo: Rgb
+) -> None:
+    weak, strong = (
+        link.send(photo, settings(scheme="webp", psnr_db=5.0, mcs=mcs))
+        for mcs in ("64qam-5/6", "qpsk-1/3")
+    )
+
+    assert weak.outcome is Outcome.LOST
+    assert weak.lost == ("picture",)
+    assert strong.outcome is Outcome.RECONSTRUCTED
+
+
+def test_a_progressive_file_is_a_picture_as_far_as_it_arrived(local: Link) -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (128, 128, 3)).astype(np.uint8)
+    fields = {"scheme": "jpeg2000", "size": 128, "bpp": 8.0, "psnr_db": math.inf}
+
+    whole = local.send(photo, settings(**fields))
+    losses = {"channel": "erasure", "erasure_rate": 0.02, "mcs": "256qam-5/6"}
+    broken = [local.send(photo, settings(seed=seed, **fields, **losses)) for seed in range(12)]
+
+    partial = [result for result in broken if result.outcome is Outcome.PARTIAL]
+    assert partial
+    assert whole.psnr_db is not None
+    for result in partial:
+        assert result.lost == ("picture",)
+        assert result.psnr_db is not None
+        assert result.psnr_db < whole.psnr_db
+
+
+@pytest.mark.parametrize("fields", [{"cpp": 0.4}, {"bpp": 2.0}], ids=["cpp", "bpp"])
+@pytest.mark.parametrize("scheme", ["jpeg2000", "webp", "avif"])
+def test_budgets_are_kept(local: Link, photo: Rgb, scheme: str, fields: dict[str, object]) -> None:
+    result = local.send(photo, settings(scheme=scheme, psnr_db=math.inf, **fields))
+
+    found = result.channel_uses_per_pixel if "cpp" in fields else result.bits_per_pixel
+    (granted,) = fields.values()
+    assert isinstance(granted, float)
+    assert found <= granted
 
 
 def test_the_picture_has_the_photos_size_and_the_map_the_working_size(
@@ -89,6 +173,8 @@ def test_the_picture_has_the_photos_size_and_the_map_the_working_size(
 
     assert result.picture.shape == photo.shape
     assert result.working_photo.shape == result.reconstructed.working_picture.shape
+    assert result.encoded.sent_map is not None
+    assert result.received_accuracy is not None
     assert result.working_photo.shape[:2] == result.encoded.sent_map.shape == (64, 96)
     assert 0.0 <= result.received_accuracy <= 1.0
 
@@ -121,9 +207,11 @@ def test_another_seed_is_another_picture(link: Link, photo: Rgb) -> None:
 def test_more_noise_makes_more_errors_in_the_map(local: Link, photo: Rgb) -> None:
     levels_db = (0.0, 8.0, 16.0, 60.0)
 
-    right = [
-        local.send(photo, settings(psnr_db=psnr_db)).received_accuracy for psnr_db in levels_db
-    ]
+    right: list[float] = []
+    for psnr_db in levels_db:
+        accuracy = local.send(photo, settings(psnr_db=psnr_db)).received_accuracy
+        assert accuracy is not None
+        right.append(accuracy)
 
     assert right == sorted(right)
     assert right[0] < right[-1] == 1.0
@@ -145,6 +233,13 @@ def test_what_cannot_be_sent_is_said(
 
     assert caught.value.value == f"{value:g}" if isinstance(value, float) else value
     assert caught.value.cure
+
+
+def test_a_budget_that_is_too_small_is_said(link: Link, photo: Rgb) -> None:
+    with pytest.raises(InvalidInput, match="Grant more") as caught:
+        link.send(photo, settings(scheme="webp", cpp=0.001))
+
+    assert caught.value.field == "cpp"
 
 
 @pytest.mark.parametrize("source", [b"no picture", np.zeros((8, 8, 3), np.uint8)])

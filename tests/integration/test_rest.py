@@ -81,6 +81,25 @@ def test_what_the_receiver_refuses_comes_back_through_all_hops(
     assert "tiny-gesco" in error["cure"]
 
 
+def test_a_picture_that_the_radio_loses_is_424(curl: Curl, photo_file: Path) -> None:
+    lost = FIELDS | {"scheme": "webp", "psnr_db": "5", "mcs": "64qam-5/6"}
+    status, body = curl(photo=f"@{photo_file}", **lost)
+    error = json.loads(body)["error"]
+    assert (status, error["type"], error["value"]) == (424, "PictureLost", "lost")
+    assert "picture" in error["message"]
+
+
+def test_headers_say_what_a_codec_cost(link_url: str, photo_file: Path) -> None:
+    fields = FIELDS | {"scheme": "jpeg2000", "cpp": "0.5", "channel": "rician"}
+    files = {"photo": photo_file.read_bytes()}
+    reply = httpx.post(f"{link_url}/v1/reconstructions", data=fields, files=files, timeout=60)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-semlink-outcome"] == "reconstructed"
+    assert reply.headers["x-semlink-blocks-lost"].startswith("header=0/1, picture=0/")
+    height, width = map(int, reply.headers["x-semlink-working-size"].split("x"))
+    assert 0 < int(reply.headers["x-semlink-channel-uses"]) <= 0.5 * width * height
+
+
 @pytest.mark.parametrize(
     "options",
     [(), ("-H", "Expect:"), ("-H", "Expect:", "-H", "Transfer-Encoding: chunked")],
