@@ -174,16 +174,6 @@ def test_a_lost_header_is_told(talk: Talk) -> None:
     talk(conversation)
 
 
-def test_before_it_is_ready_it_is_unavailable(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Receiver, "warm", lambda _: time.sleep(1.0))
-
-    async def conversation(client: Client) -> None:
-        with pytest.raises(Unavailable, match="loading"):
-            await client.all_events(client.requests())
-
-    talk(conversation, ready=False)
-
-
 def test_once_it_is_ready_it_has_decoded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[CodedLayout] = []
 
@@ -197,6 +187,16 @@ def test_once_it_is_ready_it_has_decoded(talk: Talk, monkeypatch: pytest.MonkeyP
         assert len(decoded) == 1
 
     talk(conversation)
+
+
+def test_before_it_is_ready_it_is_unavailable(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Receiver, "warm", lambda _: time.sleep(1.0))
+
+    async def conversation(client: Client) -> None:
+        with pytest.raises(Unavailable, match="loading"):
+            await client.all_events(client.requests())
+
+    talk(conversation, ready=False)
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
