@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semlink.core.errors import InvalidInput
+from semlink.core.frame import Stream
 from semlink.core.noise import (
     GESCO_TABLE,
     NoiseKind,
@@ -18,6 +20,7 @@ from semlink.core.noise import (
     ratio_to_db,
     sigma_from_psnr,
 )
+from semlink.core.phy.layouts import SamplesLayout, coded_layout
 
 SAMPLES = SignalPower(peak=2.0, mean_power=3.0)
 BITS = SignalPower(peak=None, mean_power=1.0, bits_per_use=2.0)
@@ -75,6 +78,17 @@ def test_ebno_agrees_with_sionna(ebno_db: float, bits: int, rate: float) -> None
     signal = SignalPower(peak=None, mean_power=1.0, bits_per_use=bits * rate)
     theirs = float(ebnodb2no(ebno_db, bits, rate, precision="double", device="cpu"))
     assert noise_power(NoiseKind.EBNO_DB, ebno_db, signal) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_the_power_of_a_stream() -> None:
+    layout = coded_layout(100, "16qam-1/2")
+    symbols = np.ones(layout.channel_uses, np.complex64)
+    coded = Stream("tokens", symbols, None, 1.0, layout).power
+    assert coded == SignalPower(None, 1.0, (8 * 100 + 16) / layout.channel_uses)
+    level = noise_power(NoiseKind.EBNO_DB, 0.0, coded)
+    assert level == pytest.approx(layout.channel_uses / 816)  # one per information bit
+    samples = Stream("map", symbols, 2.0, 3.0, SamplesLayout((2 * symbols.size,))).power
+    assert samples == SAMPLES
 
 
 def test_ebno_of_samples_is_refused() -> None:

@@ -20,7 +20,7 @@ from semlink.core.serde import MAX_NAME, scalars
 from semlink.protos.v1 import types_pb2 as pb
 
 MAX_SYMBOLS = 1 << 24  # of a frame: 128 MiB, and as much for the gains of its symbols
-MAX_CODED_BITS = 1 << 21  # of a frame, see `check_decoding`
+MAX_CODED_BITS = 1 << 22  # of a frame, see `check_decoding`
 MAX_STREAMS = 16
 MAX_DIMENSIONS = 8
 PEAKS = (1e-3, 1e3)
@@ -67,9 +67,9 @@ def check_size(head: pb.FrameHead) -> None:
 def check_decoding(streams: Sequence[Stream]) -> None:
     """Refuses frames that would take too long to decode.
 
-    Bits that arrive as noise cost the most: all iterations, some 20 us per coded bit on one slow
-    core, so that the bound stands for 40 s. It is two coded bits per pixel of the largest working
-    picture, and forty per pixel of the usual one of 192 x 256.
+    Bits that arrive as noise cost the most, as they take all iterations: about 5 us per coded bit
+    on one slow core, so that the bound stands for 20 s. It is four coded bits per pixel of the
+    largest working picture, and eighty per pixel of the usual one of 192 x 256.
 
     Raises:
         TooLarge: more than MAX_CODED_BITS.
