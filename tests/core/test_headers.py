@@ -97,7 +97,7 @@ def test_any_bytes(data: bytes) -> None:
 
 fields = st.one_of(
     st.integers(-(2**63), 2**63), st.none(), st.booleans(), st.floats(), st.text(), st.binary(),
-    st.lists(st.integers(0, 300)), st.dictionaries(st.text(), st.integers()),
+    st.lists(st.integers(0, 300)), st.dictionaries(st.text(), st.integers(0, 300)),
 )  # fmt: skip
 
 
