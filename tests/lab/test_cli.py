@@ -178,7 +178,9 @@ def test_a_lost_picture_exits_5_with_a_report_a_sheet_and_no_picture(
     )
 
     assert run.returncode == 5
-    assert run.stderr.startswith("outcome=outage: there is no picture: too little of the header")
+    assert run.stderr.startswith(
+        "outcome=outage: no picture can be made: the radio lost the header"
+    )
     assert run.stderr.count("\n") == 1
     assert "outage: the header did not arrive" in run.stdout
     assert "1 of 1" in run.stdout

@@ -213,7 +213,7 @@ class Lost:
         """What this is to a caller who wanted the picture."""
         names = ", ".join(self.payloads)
         return PictureLost(
-            f"there is no picture: too little of the {names} arrived.",
+            f"no picture can be made: the radio lost the {names}.",
             field="outcome",
             value=self.outcome.value,
             cure="Send with more power, or with a stronger mcs.",

@@ -72,6 +72,9 @@ def measure(
 ) -> list[CodecTable]:
     """Sends the photo once per codec and level.
 
+    An encoder in this process remembers what it found for a budget, so that only the first level
+    shows the seconds that the search takes.
+
     Args:
         photo: its file.
         fields: as `settings_from_fields`, without scheme and level.

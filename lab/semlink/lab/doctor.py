@@ -24,6 +24,8 @@ PACKAGES = {  # by the extra that brings them
     "torch": "receiver",
     "sionna-no-rt": "channel",
     "transformers": "transmitter",
+    "pillow-heif": "transmitter",
+    "pillow-jxl-plugin": "transmitter",
     "grpcio": "",
     "fastapi": "transmitter",
 }
