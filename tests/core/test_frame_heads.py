@@ -10,7 +10,6 @@ import pytest
 from semlink.core.errors import CorruptData, TooLarge
 from semlink.core.frame import Frame, Stream
 from semlink.core.frame_heads import (
-    MAX_CODED_BITS,
     MAX_DIMENSIONS,
     MAX_STREAMS,
     MAX_SYMBOLS,
@@ -21,7 +20,7 @@ from semlink.core.frame_serde import (
     frame_head_to_proto,
     symbol_chunks,
 )
-from semlink.core.phy.layouts import CodedLayout, SamplesLayout, coded_layout
+from semlink.core.phy.layouts import MAX_CODED_BITS, CodedLayout, SamplesLayout, coded_layout
 from semlink.core.schemes import Scheme
 from semlink.core.serde import MAX_NAME
 from semlink.protos.v1 import types_pb2 as pb

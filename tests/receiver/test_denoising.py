@@ -51,9 +51,7 @@ def test_fds_agrees_with_scipy() -> None:
     maps = noisy_maps()
     mean = [uniform_filter(m, 3, mode="constant", cval=0.0) for m in maps.double().numpy()]
     expected = [maximum_filter(m, 3, mode="constant", cval=-np.inf) for m in mean]
-    np.testing.assert_allclose(
-        fds(maps.double()).numpy(), np.stack(expected), atol=1e-12
-    )
+    np.testing.assert_allclose(fds(maps.double()).numpy(), np.stack(expected), atol=1e-12)
 
 
 def test_fds_corrects_labels() -> None:

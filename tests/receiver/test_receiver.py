@@ -19,6 +19,7 @@ from semlink.core.events import (
     Event,
     Lost,
     Outcome,
+    PayloadVerdict,
     Progress,
     Reconstructed,
 )
@@ -263,7 +264,7 @@ def test_a_lost_header_is_an_outage(receiver: Receiver) -> None:
     events = list(receiver.reconstruct(erased(digital(), "header"), FAST, TRANSMISSION))
     demodulated, end = events
     assert isinstance(demodulated, Demodulated)
-    assert [payload.lost for payload in demodulated.payloads] == [True, False]
+    assert demodulated.payloads == (PayloadVerdict("header", 1, 1, True),)
     assert end == Lost(Outcome.OUTAGE, ("header",))
 
 

@@ -6,21 +6,18 @@ quotient of the receiver's leaves the range of float32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from semlink.core.errors import CorruptData, InvalidInput, TooLarge
 from semlink.core.frame import Frame, Gains, Stream
 from semlink.core.phy.grid import OFDM_SYMBOLS_PER_SLOT, ResourceGrid
-from semlink.core.phy.layouts import CodedLayout, SamplesLayout, check_coded
+from semlink.core.phy.layouts import CodedLayout, SamplesLayout, check_coded, check_decoding
 from semlink.core.phy.radio import HEADER
 from semlink.core.schemes import Scheme
 from semlink.core.serde import MAX_NAME, scalars
 from semlink.protos.v1 import types_pb2 as pb
 
 MAX_SYMBOLS = 1 << 24  # of a frame: 128 MiB, and as much for the gains of its symbols
-MAX_CODED_BITS = 1 << 22  # of a frame, see `check_decoding`
 MAX_STREAMS = 16
 MAX_DIMENSIONS = 8
 PEAKS = (1e-3, 1e3)
@@ -46,7 +43,7 @@ def announced_frame(head: pb.FrameHead) -> Frame:
     _check_names(head)
     grid = _grid(head.grid) if head.HasField("grid") else None
     streams = tuple(_stream(stream, grid) for stream in head.streams)
-    check_decoding(streams)
+    check_decoding(stream.layout for stream in streams)
     header = head.header if head.HasField("header") else None
     return Frame(Scheme(head.scheme), header, streams, grid)
 
@@ -62,22 +59,6 @@ def check_size(head: pb.FrameHead) -> None:
     symbols = sum(stream.symbols for stream in head.streams)
     if symbols > MAX_SYMBOLS:
         raise _too_large(f"{MAX_SYMBOLS} symbols", symbols)
-
-
-def check_decoding(streams: Sequence[Stream]) -> None:
-    """Refuses frames that would take too long to decode.
-
-    Bits that arrive as noise cost the most, as they take all iterations: about 5 us per coded bit
-    on one slow core, so that the bound stands for 20 s. It is four coded bits per pixel of the
-    largest working picture, and eighty per pixel of the usual one of 192 x 256.
-
-    Raises:
-        TooLarge: more than MAX_CODED_BITS.
-    """
-    layouts = [stream.layout for stream in streams if isinstance(stream.layout, CodedLayout)]
-    coded_bits = sum(layout.blocks * layout.coded_bits for layout in layouts)
-    if coded_bits > MAX_CODED_BITS:
-        raise _too_large(f"{MAX_CODED_BITS} coded bits", coded_bits)
 
 
 def check_gains(stream: pb.StreamHead, gains: pb.GainsHead) -> None:

@@ -74,7 +74,7 @@ class Received:
         scheme: which decoder understands it.
         header: of the message; None if it was lost, an outage: nothing can be decoded.
         header_blocks_ok: verdicts of the header's blocks; empty if it did not travel by radio.
-        payloads: in the message's order.
+        payloads: in the message's order; none behind a lost header.
     """
 
     scheme: Scheme

@@ -225,3 +225,16 @@ def test_empty_payloads_and_headers_are_refused() -> None:
 def test_a_payload_whose_length_the_header_cannot_say_is_refused() -> None:
     with pytest.raises(TooLarge, match="payload=p, 16777216 bytes"):
         modulate(message(BitsPayload("p", bytes(1 << 24))), Radio())
+
+
+def test_protection_of_a_payload_that_is_not_there_is_refused() -> None:
+    modulate(message(TOKENS), Radio(asked=protection("qpsk-1/2,header=qpsk-1/3")))
+    with pytest.raises(InvalidInput, match=r"mcs=picture.*Name header, tokens") as caught:
+        modulate(message(TOKENS, MAP), Radio(asked=protection("picture=qpsk-1/2")))
+    assert caught.value.cure
+
+
+def test_what_would_take_too_long_to_decode_is_not_sent() -> None:
+    huge = BitsPayload("tokens", bytes(1 << 18), "qpsk-1/5")
+    with pytest.raises(TooLarge, match="coded bits"):
+        modulate(message(huge), Radio())

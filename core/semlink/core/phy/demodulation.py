@@ -17,6 +17,8 @@ from semlink.core.settings import Csi
 def demodulate(propagation: Propagation, csi: Csi) -> Received:
     """What the receiver can know of the message.
 
+    Behind a lost header nothing can be decoded, and nothing is.
+
     Args:
         propagation: what arrived.
         csi: whether the channel's gains are granted or have to be estimated.
@@ -26,19 +28,17 @@ def demodulate(propagation: Propagation, csi: Csi) -> Received:
         CorruptData: the header, though its CRC holds, does not describe the frame.
     """
     frame = propagation.frame
-    payloads = [
-        _received(frame, stream, draw, gains, csi)
-        for stream, draw, gains in zip(
-            frame.streams, propagation.draws, propagation.gains, strict=True
-        )
-    ]
+    streams = zip(frame.streams, propagation.draws, propagation.gains, strict=True)
+    arriving = (_received(frame, *stream, csi) for stream in streams)
     if frame.header is not None:
-        return Received(frame.scheme, frame.header, (), tuple(payloads))
-    header = payloads.pop(0) if payloads else None
+        return Received(frame.scheme, frame.header, (), tuple(arriving))
+    header = next(arriving, None)
     if not isinstance(header, ReceivedBits) or header.name != HEADER:
         raise CorruptData("the frame's first stream is not its header.", field="frame")
-    data = _checked_header(header, frame) if header.intact else None
-    return Received(frame.scheme, data, header.blocks_ok, tuple(payloads))
+    if not header.intact:
+        return Received(frame.scheme, None, header.blocks_ok, ())
+    data = _checked_header(header, frame)
+    return Received(frame.scheme, data, header.blocks_ok, tuple(arriving))
 
 
 def _received(

@@ -10,7 +10,13 @@ from semlink.core.errors import InvalidInput, TooLarge
 from semlink.core.frame import Frame, Layout, Stream, Symbols
 from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
 from semlink.core.phy.coding import encode_blocks
-from semlink.core.phy.layouts import MAX_PAYLOAD_BYTES, CodedLayout, SamplesLayout, coded_layout
+from semlink.core.phy.layouts import (
+    MAX_PAYLOAD_BYTES,
+    CodedLayout,
+    SamplesLayout,
+    check_decoding,
+    coded_layout,
+)
 from semlink.core.phy.radio import HEADER, Radio, exceeded_budget, impossible_budget
 from semlink.core.phy.samples import samples_to_symbols
 
@@ -23,7 +29,9 @@ def modulate(message: Message, radio: Radio) -> Frame:
 
     Raises:
         InvalidInput: two payloads have one name, a payload is empty, too large or has samples
-            beyond its peak, or the budget does not suffice.
+            beyond its peak, protection is asked for a payload that is not there, or the budget
+            does not suffice.
+        TooLarge: decoding would take too long, see `layouts.check_decoding`.
     """
     layouts = stream_layouts(message, radio)
     payloads = list(message.payloads)
@@ -41,12 +49,15 @@ def stream_layouts(message: Message, radio: Radio) -> list[Layout]:
         InvalidInput: as `modulate`.
     """
     _check_payloads(message.payloads)
+    _check_asked(message.payloads, radio)
     layouts = [_nominal(payload, radio) for payload in message.payloads]
     header = radio.header_layout(len(message.header), _coded(message))
     if header:
         layouts.insert(0, header)
     _check_budget(message, layouts, radio)
-    return _filled(layouts, radio)
+    filled = _filled(layouts, radio)
+    check_decoding(filled)
+    return filled
 
 
 def control_information(layouts: Sequence[Layout]) -> bytes:
@@ -116,6 +127,19 @@ def _check_payloads(payloads: tuple[Payload, ...]) -> None:
                 field="payload",
                 value=f"{payload.name}, {len(payload.data)} bytes",
             )
+
+
+def _check_asked(payloads: tuple[Payload, ...], radio: Radio) -> None:
+    """Whether every payload that the user protects by name is there."""
+    coded = [payload.name for payload in payloads if isinstance(payload, BitsPayload)]
+    unknown = set(radio.asked) - {"", HEADER, *coded}
+    if unknown:
+        raise InvalidInput(
+            "the message has no payload of bits of that name.",
+            field="mcs",
+            value=min(unknown)[:40],
+            cure=f"Name {', '.join([HEADER, *coded])}.",
+        )
 
 
 def _check_samples(payload: SamplesPayload) -> None:
