@@ -22,6 +22,7 @@ from semlink.core.pictures import Rgb, decode_png, encode_png
 from semlink.core.settings import TransmissionSettings
 from semlink.lab.photo import Photo, PhotoSource
 from semlink.lab.result import Result, picture_psnr_db, result_from_events
+from semlink.lab.streams import stream_table
 
 
 def test_accuracy_is_the_share_of_equal_labels(make_result: Callable[..., Result]) -> None:
@@ -117,6 +118,17 @@ def test_every_stream_has_its_cost_its_draw_and_its_verdict(
     assert (picture.mcs, picture.code_rate, picture.channel_uses) == ("16qam-1/2", 0.49, 17_300)
     assert (picture.blocks, picture.blocks_lost, picture.lost) == (7, 2, False)
     assert (picture.measured_snr_db, picture.measured_gain_db) == (2.25, -1.5)
+
+
+def test_nothing_is_decoded_behind_a_lost_header(
+    make_result: Callable[..., Result], make_coded: Callable[..., Result]
+) -> None:
+    for result in (make_result(outcome=Outcome.OUTAGE), make_coded(Outcome.OUTAGE)):
+        header, payload = result.streams
+
+        assert (header.blocks_lost, header.lost) == (1, True)
+        assert (payload.blocks_lost, payload.lost) == (None, True)
+        assert stream_table(result.streams)["blocks lost"] == ["1 of 1", "not decoded"]
 
 
 def test_a_notebook_shows_the_picture(make_result: Callable[..., Result]) -> None:

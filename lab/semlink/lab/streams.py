@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from semlink.core.events import Demodulated, Encoded, Propagated
+from semlink.core.events import (
+    Demodulated,
+    Encoded,
+    PayloadAccount,
+    PayloadVerdict,
+    Propagated,
+)
+from semlink.core.frame import StreamDraw
 
 NOTHING = "-"
 LEAST_GAIN_DB = 0.005  # what two decimals can show
@@ -24,7 +31,7 @@ class StreamReport:
         mcs: name of the modulation and coding scheme; empty for samples.
         code_rate: information bits, CRC included, per coded bit; 0 for samples.
         blocks: transport blocks, 0 for samples.
-        blocks_lost: how many of them failed.
+        blocks_lost: how many of them failed; None behind a lost header, where none is decoded.
         lost: nothing of it can be used.
         channel_uses: complex symbols, pilots included.
         measured_snr_db: mean power over noise, as drawn.
@@ -39,7 +46,7 @@ class StreamReport:
     mcs: str
     code_rate: float
     blocks: int
-    blocks_lost: int
+    blocks_lost: int | None
     lost: bool
     channel_uses: int
     measured_snr_db: float
@@ -54,22 +61,27 @@ def stream_reports(
     draws = {draw.name: draw for draw in propagated.draws}
     verdicts = {verdict.name: verdict for verdict in demodulated.payloads}
     return tuple(
-        StreamReport(
-            name=item.name,
-            samples=item.samples,
-            payload_bytes=item.payload_bytes,
-            container_bytes=item.container_bytes,
-            mcs=item.mcs,
-            code_rate=item.code_rate,
-            blocks=item.blocks,
-            blocks_lost=verdicts[item.name].blocks_lost,
-            lost=verdicts[item.name].lost,
-            channel_uses=item.channel_uses,
-            measured_snr_db=draws[item.name].measured_snr_db,
-            measured_psnr_db=draws[item.name].measured_psnr_db,
-            measured_gain_db=draws[item.name].measured_gain_db,
-        )
-        for item in encoded.payloads
+        _report(item, draws[item.name], verdicts.get(item.name)) for item in encoded.payloads
+    )
+
+
+def _report(
+    account: PayloadAccount, draw: StreamDraw, verdict: PayloadVerdict | None
+) -> StreamReport:
+    return StreamReport(
+        name=account.name,
+        samples=account.samples,
+        payload_bytes=account.payload_bytes,
+        container_bytes=account.container_bytes,
+        mcs=account.mcs,
+        code_rate=account.code_rate,
+        blocks=account.blocks,
+        blocks_lost=verdict.blocks_lost if verdict else None,
+        lost=verdict.lost if verdict else True,
+        channel_uses=account.channel_uses,
+        measured_snr_db=draw.measured_snr_db,
+        measured_psnr_db=draw.measured_psnr_db,
+        measured_gain_db=draw.measured_gain_db,
     )
 
 
@@ -104,6 +116,8 @@ def _sent(stream: StreamReport) -> str:
 
 
 def _blocks(stream: StreamReport) -> str:
+    if stream.blocks_lost is None:
+        return "not decoded"
     if stream.blocks:
         return f"{stream.blocks_lost} of {stream.blocks}"
     return "all" if stream.lost else NOTHING
