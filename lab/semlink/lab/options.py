@@ -70,7 +70,10 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
     ),
     "bpp": _setting(float, COST, "Bits per pixel of the working picture, at most.", "no limit"),
     "cpp": _setting(
-        float, COST, "Channel uses per pixel of the working picture, at most.", "no limit"
+        float,
+        COST,
+        "Channel uses per pixel of the working picture, at most.",
+        "no limit; 0.25 for codecs without a budget",
     ),
     "mcs": _setting(
         str,
