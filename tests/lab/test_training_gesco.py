@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 
 from semlink.core.errors import NotFound
-from semlink.lab.training import gesco
+from semlink.lab.training import trainer as trainers
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.ema import Ema
-from semlink.lab.training.gesco import Trainer, Training, export, shuffled_batches, train
+from semlink.lab.training.gesco import TASK
 from semlink.lab.training.maps import MapNoise, one_hot, received_maps
 from semlink.lab.training.pictures import (
     MEAN_LEVEL,
@@ -19,6 +19,7 @@ from semlink.lab.training.pictures import (
     even_exposure,
     random_views,
 )
+from semlink.lab.training.trainer import Trainer, Training, export, shuffled_batches, train
 from semlink.receiver.diffusion.unet import UNetConfig
 from semlink.receiver.diffusion.weights import load_diffusion
 
@@ -126,7 +127,7 @@ def test_learning_rate_rises_then_follows_the_clock_to_zero() -> None:
 
 
 def test_training_learns(packed: PackedPictures) -> None:
-    trainer = Trainer(TINY, TRAINING, packed)
+    trainer = Trainer(TASK, TINY, TRAINING, packed)
     generator = seeded()
     batches = shuffled_batches(6, 4, generator)
     losses = [trainer.update(next(batches), generator) for _ in range(25)]
@@ -134,12 +135,12 @@ def test_training_learns(packed: PackedPictures) -> None:
 
 
 def test_a_resumed_run_goes_on_as_if_never_stopped(packed: PackedPictures, tmp_path: Path) -> None:
-    whole, half = Trainer(TINY, TRAINING, packed), Trainer(TINY, TRAINING, packed)
+    whole, half = Trainer(TASK, TINY, TRAINING, packed), Trainer(TASK, TINY, TRAINING, packed)
     indices = torch.arange(4)
     for trainer in (whole, half):
         trainer.update(indices, seeded(1))
     half.save(tmp_path)
-    resumed = Trainer(TINY, replace(TRAINING, seed=5), packed)
+    resumed = Trainer(TASK, TINY, replace(TRAINING, seed=5), packed)
     resumed.resume(tmp_path)
     assert whole.update(indices, seeded(2)) == resumed.update(indices, seeded(2))
     for name, value in whole.ema.weights.items():
@@ -150,10 +151,10 @@ def test_a_run_writes_a_network_and_a_sheet_and_goes_on(
     packed: PackedPictures, tmp_path: Path
 ) -> None:
     held_out = PackedPictures(packed.photos[:2, :, :16, :24], packed.labels[:2, :16, :24])
-    first = Trainer(TINY, replace(TRAINING, minutes=1e-6), packed)
+    first = Trainer(TASK, TINY, replace(TRAINING, minutes=1e-6), packed)
     train(first, tmp_path, held_out)
     minutes = first.elapsed_s / 60 + 0.005
-    trainer = Trainer(TINY, replace(TRAINING, minutes=minutes), packed)
+    trainer = Trainer(TASK, TINY, replace(TRAINING, minutes=minutes), packed)
     train(trainer, tmp_path, held_out)
     assert trainer.step > first.step == 1
     assert (tmp_path / "sheet-000001.png").exists()
@@ -165,10 +166,10 @@ def test_a_run_writes_a_network_and_a_sheet_and_goes_on(
 
 
 def test_a_run_can_start_from_a_network(packed: PackedPictures, tmp_path: Path) -> None:
-    before = Trainer(TINY, TRAINING, packed)
+    before = Trainer(TASK, TINY, TRAINING, packed)
     before.update(torch.arange(4), seeded())
     before.save(tmp_path)
-    after = Trainer(TINY, replace(TRAINING, seed=1), packed)
+    after = Trainer(TASK, TINY, replace(TRAINING, seed=1), packed)
     after.start_from(tmp_path / "model")
     assert after.step == 0
     for name, value in after.net.state_dict().items():
@@ -177,7 +178,7 @@ def test_a_run_can_start_from_a_network(packed: PackedPictures, tmp_path: Path) 
 
 
 def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, TRAINING, packed)
+    trainer = Trainer(TASK, TINY, TRAINING, packed)
     with torch.no_grad():
         trainer.net.out[2].bias.fill_(torch.nan)
     with pytest.raises(FloatingPointError, match=r"step 25: the loss is nan"):
@@ -188,11 +189,13 @@ def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path:
 def test_half_precision_hardly_changes_the_loss(
     packed: PackedPictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = Trainer(TINY, TRAINING, packed)
+    trainer = Trainer(TASK, TINY, TRAINING, packed)
     for seed in range(3):  # the last layer starts at zero, in any precision
         trainer.update(torch.arange(4), seeded(seed))
     full = trainer.loss(torch.arange(4), seeded(9))
-    monkeypatch.setattr(gesco, "mixed_precision", lambda _: torch.autocast("cpu", torch.bfloat16))
+    monkeypatch.setattr(
+        trainers, "mixed_precision", lambda _: torch.autocast("cpu", torch.bfloat16)
+    )
     half = trainer.loss(torch.arange(4), seeded(9))
     assert half.dtype == torch.float32
     assert half.item() != full.item()
@@ -230,4 +233,4 @@ def test_average_forgets_the_start_of_a_short_run() -> None:
 
 def test_export_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="checkpoint"):
-        export(tmp_path, tmp_path / "zoo", TINY)
+        export(tmp_path, tmp_path / "zoo", TINY, 2.0)

@@ -56,6 +56,6 @@ def test_photos_still_show_their_labels(folders: tuple[Path, Path]) -> None:
 
 
 def test_the_trainings_read_it(folders: tuple[Path, Path]) -> None:
-    pictures = pack_camvid(folders[1], "train", "test", height=24, width=32)
+    pictures = pack_camvid(folders[1], "train", "test", size=(24, 32))
     assert pictures.photos.shape == (4, 3, 24, 32)
     assert pictures.labels.shape == (4, 24, 32)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from semlink.lab.training import gesco, queue
+from semlink.lab.training.command import parse
 from semlink.lab.training.queue import ITEMS, Item, run_queue
 
 COUNT = """
@@ -49,5 +50,5 @@ def test_an_item_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_listed_training_of_gesco_is_one_that_its_command_line_knows() -> None:
     arguments = ITEMS["gesco-base"].command[2:]
-    options = gesco.parse([*arguments, "--out", "run", "--minutes", "20.8"])
+    options = parse(gesco.__doc__, [*arguments, "--out", "run", "--minutes", "20.8"])
     assert (options.network, options.compile, options.minutes) == ("base", True, 20.8)

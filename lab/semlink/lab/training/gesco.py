@@ -13,317 +13,35 @@ used for nothing but sample sheets.
 
 from __future__ import annotations
 
-import argparse
-import math
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
-import torch
 from torch import Generator, Tensor
 
-from semlink.core.errors import NotFound
-from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
-from semlink.lab.training.ema import Ema
-from semlink.lab.training.maps import MapNoise, one_hot, received_maps
+from semlink.lab.training.command import parse, run
+from semlink.lab.training.maps import MapNoise, received_maps
 from semlink.lab.training.networks import NETWORKS
 from semlink.lab.training.painting import sample_sheet
-from semlink.lab.training.pictures import PackedPictures, pack_camvid, random_views
-from semlink.lab.training.precision import allow_fast_kernels, mixed_precision
-from semlink.receiver.device import pick_device
-from semlink.receiver.diffusion.samplers import Process
-from semlink.receiver.diffusion.schedule import SCHEDULES, Prediction, clean_from
-from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
-from semlink.receiver.diffusion.weights import DiffusionConfig, load_diffusion, save_diffusion
+from semlink.lab.training.trainer import Examples, Task, uniform_timesteps
 
-CHECKPOINT = "checkpoint.pt"
-SCHEDULE = "shifted-cosine"
-PREDICTION: Prediction = "clean"  # a narrow network answers a picture sooner than noise
-LOG_STEPS = 25  # between looks at the loss, each of which waits for the device
-CPU = torch.device("cpu")
+NOISE = MapNoise()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """One run.
-
-    Attributes:
-        minutes: length of the run; the learning rate falls to zero at its end.
-        batch: pictures per step.
-        lr: highest learning rate.
-        warmup_steps: steps until it is reached.
-        ema: largest decay of the weights' moving average.
-        loss_cap: largest weight of a sample's error in the clean picture; the weight is
-            1 / sigma^2 (the v-loss) below it.
-        height: of the pictures, in pixels.
-        width: of the pictures, in pixels.
-        seed: of views, timesteps and noise.
-        save_s: seconds between checkpoints.
-        sheet_s: seconds between sample sheets.
-    """
-
-    minutes: float = 100.0
-    batch: int = 8
-    lr: float = 8e-4
-    warmup_steps: int = 200
-    ema: float = 0.9995
-    loss_cap: float = 5.0
-    height: int = 192
-    width: int = 256
-    seed: int = 0
-    save_s: float = 120.0
-    sheet_s: float = 600.0
-    noise: MapNoise = field(default_factory=MapNoise)
-
-    def learning_rate(self, step: int, elapsed_s: float) -> float:
-        """Linear rise over the first steps, then a cosine that follows the clock."""
-        done = min(1.0, elapsed_s / (60 * self.minutes))
-        rise = min(1.0, (step + 1) / self.warmup_steps)
-        return self.lr * rise * 0.5 * (1 + math.cos(math.pi * done))
-
-
-class Trainer:
-    """Network, optimiser and moving average of one run.
-
-    Args:
-        config: shape of the network.
-        training: how to train it.
-        packed: what to train it on.
-        device: where all of this lives; on CUDA the network computes in bf16.
-        compiled: whether to compile the network; on CUDA only, elsewhere it takes too long.
-    """
-
-    def __init__(
-        self,
-        config: UNetConfig,
-        training: Training,
-        packed: PackedPictures,
-        *,
-        device: torch.device = CPU,
-        compiled: bool = False,
-    ):
-        self.training, self.device = training, device
-        self.packed = packed.to(device)
-        torch.manual_seed(training.seed)
-        self.net = SpadeUNet(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        on_cuda = device.type == "cuda"
-        self._answer = torch.compile(self._ask) if compiled and on_cuda else self._ask
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(),
-            lr=training.lr,
-            betas=(0.9, 0.99),
-            weight_decay=0.01,
-            fused=on_cuda,
-        )
-        self.ema = Ema(self.net, training.ema)
-        self.process = Process(schedule=SCHEDULES[SCHEDULE](), prediction=PREDICTION)
-        self.schedule = self.process.schedule.to(device)
-        self.step = 0
-        self.elapsed_s = 0.0
-
-    def _ask(self, x: Tensor, t: Tensor, class_map: Tensor) -> Tensor:
-        answer: Tensor = self.net(x, t, self.net.modulations(class_map))
-        return answer
-
-    def loss(self, indices: Tensor, generator: Generator) -> Tensor:
-        """Weighted squared error of the clean picture on one batch."""
-        size = (self.training.height, self.training.width)
-        clean, labels = random_views(self.packed, indices, *size, generator)
-        class_map = one_hot(labels, self.net.config.map_channels)
-        class_map = received_maps(class_map, self.training.noise, generator)
-        noise = torch.randn(clean.shape, generator=generator, device=self.device)
-        steps = (len(self.schedule), (len(clean),))
-        t = torch.randint(*steps, generator=generator, device=self.device)
-        x = self.schedule.add_noise(clean, noise, t)
-        with mixed_precision(self.device):
-            answer = self._answer(x, t.float(), class_map)
-        signal, sigma = self.schedule.at(t, x)
-        guess = clean_from(answer.float(), x, signal, sigma, self.process.prediction)
-        weight = (1 / sigma.square()).clamp(max=self.training.loss_cap)
-        return (weight * (guess - clean).square()).mean()
-
-    def update(self, indices: Tensor, generator: Generator) -> Tensor:
-        """One optimiser step; returns the loss without waiting for the device."""
-        rate = self.training.learning_rate(self.step, self.elapsed_s)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        loss = self.loss(indices, generator)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        self.ema.update(self.net, self.step)
-        return loss.detach()
-
-    def averaged(self) -> SpadeUNet:
-        """A network with the averaged weights."""
-        net = SpadeUNet(self.net.config).to(self.device).eval()
-        net.load_state_dict(self.ema.weights)
-        return net
-
-    def start_from(self, folder: Path) -> None:
-        """Take over the weights of a network; the run itself begins at its first step."""
-        net, _ = load_diffusion(folder, self.device, torch.float32)
-        self.net.load_state_dict(net.state_dict())
-        self.ema.load(net.state_dict())
-
-    def save(self, out: Path) -> None:
-        """Write everything that `resume` needs, and the averaged network to `out`/model."""
-        write_network(out / "model", self.net.config, self.ema.weights)
-        save_checkpoint(
-            out / CHECKPOINT,
-            {
-                "net": self.net.state_dict(),
-                "ema": self.ema.weights,
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "elapsed_s": self.elapsed_s,
-            },
-        )
-
-    def resume(self, out: Path) -> None:
-        """Go on where the last checkpoint in `out` was written, if there is one."""
-        state = load_checkpoint(out / CHECKPOINT)
-        if state is None:
-            return
-        self.net.load_state_dict(state["net"])
-        self.ema.load(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
-
-
-def shuffled_batches(pictures: int, batch: int, generator: Generator) -> Iterator[Tensor]:
-    """Indices of endless batches; every picture once before any comes again."""
-    order = torch.empty(0, dtype=torch.int64, device=generator.device)
-    while True:
-        while len(order) < batch:
-            more = torch.randperm(pictures, generator=generator, device=generator.device)
-            order = torch.cat([order, more])
-        yield order[:batch]
-        order = order[batch:]
-
-
-def train(trainer: Trainer, out: Path, held_out: PackedPictures) -> None:
-    """Run until the time is over, leaving checkpoints and sample sheets in `out`.
-
-    Raises:
-        FloatingPointError: the loss is no longer a number.
-    """
-    training = trainer.training
-    trainer.resume(out)
-    generator = torch.Generator(trainer.device).manual_seed(training.seed + trainer.step)
-    batches = shuffled_batches(len(trainer.packed.photos), training.batch, generator)
-    losses: list[Tensor] = []
-    started = time.monotonic() - trainer.elapsed_s
-    saved = drawn = time.monotonic()
-    while trainer.elapsed_s < 60 * training.minutes:
-        losses.append(trainer.update(next(batches), generator))
-        trainer.elapsed_s = time.monotonic() - started
-        if trainer.step % LOG_STEPS:
-            continue
-        report(trainer, losses)
-        losses.clear()
-        if time.monotonic() - saved > training.save_s:
-            trainer.save(out)
-            saved = time.monotonic()
-        if time.monotonic() - drawn > training.sheet_s:
-            draw(trainer, held_out, out)
-            drawn = time.monotonic()
-    trainer.save(out)
-    draw(trainer, held_out, out)
-
-
-def report(trainer: Trainer, losses: list[Tensor]) -> None:
-    """Print the mean of the last losses, for which the device must catch up."""
-    mean = torch.stack(losses).mean().item()
-    print(f"step {trainer.step} {trainer.elapsed_s:.0f} s loss {mean:.4f}", flush=True)  # noqa: T201
-    if not math.isfinite(mean):
-        raise FloatingPointError(f"step {trainer.step}: the loss is {mean}")
-
-
-def draw(trainer: Trainer, held_out: PackedPictures, out: Path) -> None:
-    """Write a sample sheet of the averaged weights."""
-    path = out / f"sheet-{trainer.step:06d}.png"
-    sample_sheet(trainer.averaged(), trainer.process, held_out, path)
-
-
-def write_network(folder: Path, network: UNetConfig, weights: dict[str, Tensor]) -> None:
-    """Write weights as a network that the receiver loads; each file changes in one move."""
-    config = DiffusionConfig(
-        network=network,
-        schedule=SCHEDULE,
-        prediction=PREDICTION,
-        taxonomy="camvid",
-        height=Training.height,
-        width=Training.width,
+def examples(clean: Tensor, class_map: Tensor, generator: Generator) -> Examples:
+    """Pictures with maps as they come out of the published denoising block."""
+    return Examples(
+        clean=clean,
+        t=uniform_timesteps(len(clean), generator),
+        class_map=received_maps(class_map, NOISE, generator),
     )
-    partial = folder.with_name(folder.name + ".partial")
-    save_diffusion(partial, config, weights)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in partial.iterdir():
-        file.replace(folder / file.name)
-    partial.rmdir()
 
 
-def export(out: Path, folder: Path, network: UNetConfig) -> None:
-    """Write the averaged weights of the run in `out` to `folder`.
-
-    Raises:
-        NotFound: there is no checkpoint.
-        RuntimeError: its weights are those of another network.
-    """
-    state = load_checkpoint(out / CHECKPOINT)
-    if state is None:
-        raise NotFound(
-            "there is no checkpoint to export.",
-            field="out",
-            value=out,
-            cure="Train first, or name the folder of the run.",
-        )
-    with torch.device("meta"):
-        SpadeUNet(network).load_state_dict(state["ema"], assign=True)
-    write_network(folder, network, state["ema"])
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="CamVid folder")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--network", choices=NETWORKS, default="small")
-    parser.add_argument("--start", type=Path, help="network folder to start from")
-    parser.add_argument("--minutes", type=float, default=Training.minutes)
-    parser.add_argument("--batch", type=int, default=Training.batch)
-    parser.add_argument("--lr", type=float, default=Training.lr)
-    parser.add_argument("--device", help="cuda where there is one, else cpu")
-    parser.add_argument("--compile", action="store_true", help="compile the network for CUDA")
-    parser.add_argument("--threads", type=int, default=1, help="of the processor")
-    parser.add_argument("--export", type=Path, help="write the network there; no training")
-    return parser.parse_args(arguments)
+TASK = Task(examples=examples, sheet=sample_sheet, guidance=2.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of the training."""
-    options = parse(arguments)
-    network = NETWORKS[options.network]
-    if options.export:
-        export(options.out, options.export, network)
-        return
-    torch.set_num_threads(options.threads)
-    device = pick_device(options.device)
-    allow_fast_kernels(device)
-    training = Training(minutes=options.minutes, batch=options.batch, lr=options.lr)
-    packed = pack_camvid(options.data, "train", "val", height=288, width=384)
-    test = pack_camvid(options.data, "test", height=training.height, width=training.width)
-    held_out = PackedPictures(test.photos[::47], test.labels[::47])
-    trainer = Trainer(network, training, packed, device=device, compiled=options.compile)
-    if options.start:
-        trainer.start_from(options.start)
-    train(trainer, options.out, held_out)
+    options = parse(__doc__, arguments)
+    run(options, TASK, NETWORKS[options.network])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures from class maps while a GESCO network is being trained."""
+"""Pictures from class maps while a network is being trained."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from semlink.lab.training.maps import one_hot
 from semlink.lab.training.pictures import PackedPictures
@@ -25,16 +26,33 @@ def paint(
     process: Process,
     class_map: Float[Tensor, "batch classes height width"],
     *,
+    low_res: Float[Tensor, "batch 3 low_height low_width"] | None = None,
+    start: int | None = None,
     steps: int = 12,
     scale: float = 1.5,
     seed: int = 1,
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Pictures in -1..1 for some maps; the same on every device, up to rounding."""
+    """Pictures in -1..1 for some maps; the same on every device, up to rounding.
+
+    Args:
+        net: the network.
+        process: how it was trained.
+        class_map: what it is told.
+        low_res: coarse pictures, where it takes them.
+        start: timesteps to go through, from the noised coarse pictures; all, from noise, if None.
+        steps: how many of them are visited.
+        scale: of the guidance.
+        seed: of the noise.
+    """
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(len(class_map), 3, *class_map.shape[-2:], generator=generator)
-    denoise = guided(net, class_map, scale=scale)
-    timesteps = spaced_timesteps(len(process.schedule), steps)
-    return run(ddim(denoise, x.to(class_map.device), timesteps, process))
+    x = x.to(class_map.device)
+    timesteps = spaced_timesteps(start or len(process.schedule), steps)
+    if low_res is not None and start is not None:
+        coarse = functional.interpolate(low_res, x.shape[-2:], mode="bilinear")
+        x = process.schedule.add_noise(coarse, x, torch.full((len(x),), timesteps[0]))
+    denoise = guided(net, class_map, scale=scale, low_res=low_res)
+    return run(ddim(denoise, x, timesteps, process))
 
 
 def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, path: Path) -> None:

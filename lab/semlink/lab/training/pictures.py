@@ -34,7 +34,9 @@ class PackedPictures:
         return PackedPictures(self.photos.to(device), self.labels.to(device))
 
 
-def pack_camvid(root: Path, *splits: str, height: int, width: int) -> PackedPictures:
+def pack_camvid(
+    root: Path, *splits: str, size: tuple[int, int], even_light: bool = True
+) -> PackedPictures:
     """Read splits of CamVid, shrink them to one size (labels by nearest), and even the light.
 
     A class map does not say how dark it was, and a network that has seen dusk paints it at will.
@@ -43,9 +45,10 @@ def pack_camvid(root: Path, *splits: str, height: int, width: int) -> PackedPict
     data = open_labelled("camvid", root, *splits)
     for photo, label in (data[i] for i in range(len(data))):
         pixels = torch.tensor(photo).permute(2, 0, 1)[None].float()
-        even = 255 * even_exposure(_shrink(pixels, height, width) / 255)
-        photos.append(even.round().to(torch.uint8)[0])
-        labels.append(_nearest(torch.tensor(label), height, width))
+        shrunk = _shrink(pixels, *size) / 255
+        lit = 255 * (even_exposure(shrunk) if even_light else shrunk)
+        photos.append(lit.round().to(torch.uint8)[0])
+        labels.append(_nearest(torch.tensor(label), *size))
     return PackedPictures(torch.stack(photos), torch.stack(labels))
 
 
