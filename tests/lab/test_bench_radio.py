@@ -47,7 +47,8 @@ def test_json_has_every_speed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_small_bench_measures_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_radio, "SYMBOLS", (2 * bench_radio.SLOT,))
-    monkeypatch.setattr(bench_radio, "PAYLOADS", ((30, "16qam-1/2", 12.0),))
+    monkeypatch.setattr(bench_radio, "PAYLOADS", {30: 2})
+    monkeypatch.setattr(bench_radio, "SNR_DB", (12.0,))
     speeds = bench_radio.measure(1).speeds
     assert [speed.name.split(",")[0] for speed in speeds] == [
         "awgn",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from semlink.core.channel_settings import ChannelModel
 from semlink.lab.radio_curves import BitErrors, Curve, Errors, Point, measure_curve
@@ -40,9 +40,10 @@ def test_rates_count_blocks_and_bits() -> None:
 
 
 def test_the_interval_of_block_errors_is_clopper_and_pearsons() -> None:
-    low, high = errors(*[1] * 7, *[0] * 93).bler_interval
-    assert low == pytest.approx(beta.ppf(0.005, 7, 94))
-    assert high == pytest.approx(beta.ppf(0.995, 8, 93))
+    for failed in (0, 7, 100):
+        interval = binomtest(failed, 100).proportion_ci(0.99, "exact")
+        found = errors(*[1] * failed, *[0] * (100 - failed)).bler_interval
+        assert found == pytest.approx((interval.low, interval.high))
 
 
 def test_the_interval_of_bit_errors_covers_their_mean_as_often_as_it_says() -> None:
@@ -51,6 +52,12 @@ def test_the_interval_of_bit_errors_covers_their_mean_as_often_as_it_says() -> N
     intervals = [errors_of(row.astype(np.int64)).ber_interval for row in drawn]
     covered = [low <= 0.3 * 5 / 10 <= high for low, high in intervals]
     assert 0.95 < np.mean(covered) < 1.0
+
+
+def test_few_bit_errors_have_a_wide_interval() -> None:
+    low, high = errors(5, *[0] * 99).ber_interval
+    assert low < 0.005 / 10 < 0.07 * 5 / 10 < high < 0.08 * 5 / 10
+    assert errors(*[0] * 99).ber_interval == pytest.approx((0.0, 0.052), abs=1e-3)
 
 
 def test_a_rate_outside_the_interval_is_told(tmp_path: Path) -> None:

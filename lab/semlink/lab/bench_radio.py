@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
@@ -30,10 +30,13 @@ REPEATS = 9
 SLOT = 14 * 72  # resource elements of the default grid
 SYMBOLS = (65 * SLOT, 1000 * SLOT)  # about 65,536 and a million
 NOISE_DB = 10.0
+Arrived = tuple[Symbols, Any]  # equalised symbols and their noise variances
+
 TRANSMISSION = Transmission("bench", 0, "bench")
 
-# payload bytes, modulation and coding scheme, Es/N0: near the threshold, and 2 dB above
-PAYLOADS = tuple((size, "16qam-1/2", snr_db) for size in (254, 8424) for snr_db in (7.0, 9.0))
+MCS = "16qam-1/2"
+SNR_DB = (7.0, 9.0)  # near the threshold of its code, and 2 dB above
+PAYLOADS = {254: 16, 8424: 1}  # bytes, and how many payloads are decoded, one after the other
 
 
 @dataclass(frozen=True)
@@ -225,29 +228,35 @@ def _there_and_back(frame: Frame) -> Frame:
 
 
 def _decoder_speeds(repeats: int) -> Iterator[Speed]:
-    for payload_bytes, mcs, snr_db in PAYLOADS:
-        layout = coded_layout(payload_bytes, mcs)
-        data = np.random.default_rng(1).bytes(payload_bytes)
-        received, variance = _received(data, layout, snr_db)
+    for size, count in PAYLOADS.items():
+        layout = coded_layout(size, MCS)
         stock = _StockDecoder(layout)
-        jobs: dict[str, Callable[[], object]] = {
-            "ours": partial(decode_blocks, received, variance, layout),
-            "bare": partial(stock, received, variance),
-        }
-        taken = alternated(jobs, repeats)
-        _, verdicts = decode_blocks(received, variance, layout)
-        failed = stock.failed(received, variance, data)
-        name = f"{mcs}, {snr_db:g} dB, {layout.blocks} of {layout.info_bits} bits"
-        kbit = 8 * payload_bytes / 1e3
-        speeds = kbit / taken["ours"], kbit / taken["bare"]
-        yield Speed(name, "kbit", *speeds, verdicts.count(False), failed)
+        payloads = [np.random.default_rng(index).bytes(size) for index in range(count)]
+        for snr_db in SNR_DB:
+            arrived = [_received(data, layout, snr_db) for data in payloads]
+            jobs: dict[str, Callable[[], object]] = {
+                "ours": partial(_each, partial(decode_blocks, layout=layout), arrived),
+                "bare": partial(_each, stock, arrived),
+            }
+            taken = alternated(jobs, repeats)
+            blocks = f"{count} x {layout.blocks} of {layout.info_bits} bits"
+            failed = sum(decode_blocks(*a, layout)[1].count(False) for a in arrived)
+            stock_failed = sum(map(stock.failed, arrived, payloads))
+            kbit = 8 * size * count / 1e3
+            speeds = kbit / taken["ours"], kbit / taken["bare"]
+            yield Speed(f"{MCS}, {snr_db:g} dB, {blocks}", "kbit", *speeds, failed, stock_failed)
 
 
-def _received(data: bytes, layout: CodedLayout, snr_db: float) -> tuple[Symbols, Any]:
+def _each(decoder: Callable[..., object], arrived: Sequence[Arrived]) -> None:
+    for symbols, variance in arrived:
+        decoder(symbols, variance)
+
+
+def _received(data: bytes, layout: CodedLayout, snr_db: float) -> Arrived:
     symbols = encode_blocks(data, layout)
     settings = ChannelSettings(noise=NoiseKind.SNR_DB, level=snr_db)
     frame = Frame(Scheme.GESCO, b"", (Stream("picture", symbols, None, 1.0, layout),))
-    arrived = propagate(frame, settings, TRANSMISSION)
+    arrived = propagate(frame, settings, Transmission("bench", 0, data[:8].hex()))
     noise_power = np.float32(arrived.draws[0].noise_power)
     return arrived.frame.streams[0].symbols, np.full(symbols.shape, noise_power)
 
@@ -280,9 +289,9 @@ class _StockDecoder:
         ratios = self._demapper(symbols, torch.from_numpy(variance).reshape(shape))
         return self._decoder(ratios * self._signs)
 
-    def failed(self, received: Symbols, variance: Any, data: bytes) -> int:
+    def failed(self, arrived: Arrived, data: bytes) -> int:
         """Blocks with a wrong bit."""
-        found = self(received, variance).numpy()[:, : -self._layout.crc_bits]
+        found = self(*arrived).numpy()[:, : -self._layout.crc_bits]
         sent = np.unpackbits(np.frombuffer(data, np.uint8))
         wrong = found.reshape(-1)[: sent.size] != sent
         padded = np.pad(wrong, (0, found.size - sent.size)).reshape(found.shape)

@@ -56,7 +56,7 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
 def _panel(panel: Any, model: ChannelModel, curves: Sequence[Curve]) -> None:
     panel.set_title(TITLES[model], loc="left", fontsize=10, pad=12)
     panel.set_yscale("log")
-    panel.set_ylim(3e-5, 2.5)
+    panel.set_ylim(1e-5, 2.5)
     panel.set_xlabel("$E_b/N_0$ in dB")
     panel.grid(which="major", color="#e6e6e0", linewidth=0.7)
     panel.tick_params(length=0, which="both")
@@ -113,7 +113,7 @@ def _legend(panel: Any) -> None:
         ],
         title="bars: 99 % intervals of Sionna's",
         loc="lower center",
-        bbox_to_anchor=(0.62, 0.0),
+        bbox_to_anchor=(0.58, 0.0),
         frameon=False,
         fontsize=8,
         title_fontsize=8,
