@@ -1,0 +1,56 @@
+"""Lossless coding of label maps by mixing context models.
+
+A map is walked row by row. For each pixel the coder asks whether it has the label of one of
+the regions nearby, nearest first (`walking`). Each question's probability is mixed from
+twenty counters, addressed by what is around the pixel (`contexts`, `mixing`), and coded
+by a range coder (`range_coding`). Counters and weights adapt while the map is coded, from
+nothing or from tables trained on maps of streets (`tables`). All arithmetic is on integers: every
+machine and every version of every library decodes the same bytes to the same map.
+
+The loop over the pixels is compiled by numba at the first use in a process. That takes
+a second where numba found a folder to keep the machine code in, and some ten seconds otherwise
+and the very first time; `warm_up` has it done early.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semlink.core.pictures import LabelMap, Size
+
+__all__ = ["decode", "encode", "warm_up"]
+
+
+def encode(labels: LabelMap, present: tuple[int, ...], *, tables: int | None = None) -> bytes:
+    """Bytes of a map.
+
+    Args:
+        labels: of every pixel, each of them in `present`.
+        present: the classes that occur, ascending, 1 .. 256 of them; the reader has to know them.
+        tables: number of the tables to start from (see `tables`), or None to try all
+            and keep the shortest.
+    """
+    from semlink.core.codecs.label_coder.coder import encode_with
+    from semlink.core.codecs.label_coder.tables import TABLES, UNTRAINED
+
+    choice = (UNTRAINED, *TABLES) if tables is None else (tables,)
+    return min((encode_with(labels, present, each) for each in choice), key=len)
+
+
+def decode(data: bytes, size: Size, present: tuple[int, ...]) -> LabelMap:
+    """Inverse of `encode`.
+
+    Raises:
+        CorruptData: the bytes are damaged, are a map of another size or of other classes, or
+            need a format or tables that this version does not know. Damage that happens
+            to spell another whole map goes unseen.
+    """
+    from semlink.core.codecs.label_coder.coder import decode as decode_map
+
+    return decode_map(data, size, present)
+
+
+def warm_up() -> None:
+    """Compiles the coder and reads its tables, which the first call would do otherwise."""
+    labels = np.zeros((2, 2), np.uint8)
+    decode(encode(labels, (0,)), Size(2, 2), (0,))

@@ -1,0 +1,224 @@
+"""Lossless coders of label maps side by side: bits per pixel and time.
+
+    python -m semlink.lab.bench_maps CAMVID --split test --size 256x192 --size 480x360
+
+Only the coded pixels are counted: PNG's IDAT chunks, WebP's VP8L chunk, JPEG XL's codestream.
+All are given indices into the classes that occur, which the reader knows.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+from rich.progress import track
+from rich.table import Table
+
+from semlink.core.codecs import label_coder
+from semlink.core.codecs.jpegxl import decode_pixels, encode_pixels
+from semlink.core.codecs.label_coder.tables import STREETS, UNTRAINED
+from semlink.core.errors import InternalError, InvalidInput
+from semlink.core.pictures import LabelMap, Size
+from semlink.lab.console import print_json, wide_console
+from semlink.lab.data import open_labelled
+from semlink.lab.training.label_tables import scaled
+
+RIFF_BYTES = 20  # "RIFF", size, "WEBP", "VP8L", size
+CHUNK_BYTES = 12  # of a PNG's chunk: length, type, checksum
+REFERENCE = "JPEG XL, effort 9"
+
+Present = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MapCodec:
+    """A lossless coder.
+
+    Attributes:
+        encode: a map's bytes, given the classes that occur.
+        decode: inverse, given the size.
+        count: how many of the bytes are coded pixels.
+    """
+
+    encode: Callable[[LabelMap, Present], bytes]
+    decode: Callable[[bytes, Size, Present], LabelMap]
+    count: Callable[[bytes], int] = len
+
+
+@dataclass(frozen=True)
+class Row:
+    """One codec over many maps of one size; means.
+
+    Attributes:
+        codec: its name.
+        size: of the maps, WIDTHxHEIGHT.
+        bpp: bits per pixel.
+        saved: share of the reference's bits per pixel that are not needed.
+        encode_ms: processor time per map, on one core.
+        decode_ms: processor time per map, on one core.
+    """
+
+    codec: str
+    size: str
+    bpp: float
+    saved: float
+    encode_ms: float
+    decode_ms: float
+
+
+def _indices(labels: LabelMap, present: Present) -> LabelMap:
+    return np.searchsorted(np.array(present), labels).astype(np.uint8)
+
+
+def _labels(indices: LabelMap, present: Present) -> LabelMap:
+    labels: LabelMap = np.array(present, np.uint8)[indices]
+    return labels
+
+
+def _encode_png(labels: LabelMap, present: Present) -> bytes:
+    """Palette of the fewest bits that hold the classes."""
+    buffer, bits = io.BytesIO(), next(bits for bits in (1, 2, 4, 8) if len(present) <= 1 << bits)
+    image = Image.fromarray(_indices(labels, present))
+    image.putpalette(bytes(3 << bits))
+    image.save(buffer, "PNG", bits=bits, compress_level=9)
+    return buffer.getvalue()
+
+
+def _encode_webp(labels: LabelMap, present: Present) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(_indices(labels, present)).convert("RGB")
+    image.save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    return buffer.getvalue()
+
+
+def _decode_file(data: bytes, size: Size, present: Present) -> LabelMap:
+    pixels = np.array(Image.open(io.BytesIO(data)))
+    return _labels(pixels if pixels.ndim == 2 else pixels[..., 0], present)
+
+
+def _encode_jpegxl(labels: LabelMap, present: Present) -> bytes:
+    return encode_pixels(_indices(labels, present), effort=9, lossless=True)
+
+
+def _decode_jpegxl(data: bytes, size: Size, present: Present) -> LabelMap:
+    return _labels(decode_pixels(data, size, "label map")[..., 0], present)
+
+
+def _png_bytes(data: bytes) -> int:
+    """Of the IDAT chunks' contents."""
+    total, start = 0, 8
+    while start < len(data):
+        length = int.from_bytes(data[start : start + 4])
+        total += length * (data[start + 4 : start + 8] == b"IDAT")
+        start += length + CHUNK_BYTES
+    return total
+
+
+def _ours(tables: int) -> MapCodec:
+    return MapCodec(partial(label_coder.encode, tables=tables), label_coder.decode)
+
+
+CODECS: dict[str, MapCodec] = {
+    "PNG": MapCodec(_encode_png, _decode_file, _png_bytes),
+    "WebP, method 6": MapCodec(_encode_webp, _decode_file, lambda data: len(data) - RIFF_BYTES),
+    REFERENCE: MapCodec(_encode_jpegxl, _decode_jpegxl),
+    "ours, untrained": _ours(UNTRAINED),
+    "ours, trained on streets": _ours(STREETS),
+}
+
+
+def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
+    """Codes every map at every size with every codec, and checks that it comes back.
+
+    Raises:
+        InternalError: a map did not come back as it was.
+    """
+    label_coder.warm_up()
+    originals, rows = list(maps), []
+    for size in sizes:
+        scaled_maps = [scaled(labels, size) for labels in originals]
+        runs = {
+            name: [
+                _run(name, codec, labels)
+                for labels in track(scaled_maps, f"{size}, {name}", transient=True)
+            ]
+            for name, codec in CODECS.items()
+        }
+        means = {
+            name: [fmean(column) for column in zip(*run, strict=True)]
+            for name, run in runs.items()
+        }
+        reference = means[REFERENCE][0]
+        rows += [
+            Row(name, str(size), bpp, 1 - bpp / reference, encode_ms, decode_ms)
+            for name, (bpp, encode_ms, decode_ms) in means.items()
+        ]
+    return rows
+
+
+def _run(name: str, codec: MapCodec, labels: LabelMap) -> tuple[float, float, float]:
+    """Bits per pixel, encoding and decoding milliseconds."""
+    present = tuple(np.unique(labels).tolist())
+    start = time.thread_time()
+    data = codec.encode(labels, present)
+    between = time.thread_time()
+    decoded = codec.decode(data, Size(*labels.shape), present)
+    end = time.thread_time()
+    if not np.array_equal(decoded, labels):
+        raise InternalError("the map did not come back.", field="codec", value=name)
+    return 8 * codec.count(data) / labels.size, 1e3 * (between - start), 1e3 * (end - between)
+
+
+def tell(rows: Sequence[Row], *, json: bool) -> None:
+    """Prints the rows on stdout."""
+    if json:
+        print_json({"rows": [asdict(row) for row in rows]})
+        return
+    for size in dict.fromkeys(row.size for row in rows):
+        table = Table("codec", title=f"Label maps of {size}, means")
+        for name in ("bits per pixel", f"below {REFERENCE}", "encode", "decode"):
+            table.add_column(name, justify="right")
+        for row in rows:
+            if row.size == size:
+                table.add_row(row.codec, *_cells(row))
+        wide_console().print(table)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    times = (f"{row.encode_ms:.1f} ms", f"{row.decode_ms:.1f} ms")
+    return f"{row.bpp:.4f}", f"{row.saved:.1%}", *times
+
+
+def _size(text: str) -> Size:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise InvalidInput("not a size.", field="size", value=text, cure="Write it as 256x192.")
+    return Size(int(height), int(width))
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="The data set's folder.")],
+    split: Annotated[str, typer.Option(help="Whose maps.")] = "test",
+    size: Annotated[list[str] | None, typer.Option(help="WIDTHxHEIGHT; 256x192, 480x360.")] = None,
+    kind: Annotated[str, typer.Option(help="Layout of the data set.")] = "camvid",
+    every: Annotated[int, typer.Option(min=1, help="Take each n-th map.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Compare lossless coders of label maps."""
+    source: Any = open_labelled(kind, data, split)
+    sizes = [_size(text) for text in size or ("256x192", "480x360")]
+    maps = (source.labels(index) for index in range(0, len(source), every))
+    tell(measure(maps, sizes), json=json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
