@@ -46,6 +46,20 @@ def camvid(data_root: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_gesco(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a diffusion network for CamVid's classes: untrained, small, all weights alive."""
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-gesco"
+    _save_tiny_network(folder, low_res_channels=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_spic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a coarse picture as further input."""
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-spic"
+    _save_tiny_network(folder, low_res_channels=3)
+    return folder
+
+
+def _save_tiny_network(folder: Path, low_res_channels: int) -> None:
     import torch
 
     from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
@@ -58,6 +72,7 @@ def tiny_gesco(tmp_path_factory: pytest.TempPathFactory) -> Path:
         res_blocks=(0, 1),
         attention_downsamplings=(2,),
         head_channels=16,
+        low_res_channels=low_res_channels,
         learn_sigma=False,
         resample="plain",
         spade_hidden=8,
@@ -79,9 +94,7 @@ def tiny_gesco(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name: 0.1 * torch.randn(value.shape, generator=generator)
         for name, value in SpadeUNet(network).state_dict().items()
     }
-    folder = tmp_path_factory.mktemp("zoo") / "tiny-gesco"
     save_diffusion(folder, config, weights)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -111,11 +124,12 @@ def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def link_front(tiny_segmenter: Path, tiny_gesco: Path) -> Iterator[RunningServer]:
+def link_front(tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path) -> Iterator[RunningServer]:
     """The transmitter of a whole link: three services on free ports, in a thread."""
     server: Future[RunningServer] = Future()
     stop = threading.Event()
-    services = _services(str(tiny_segmenter), str(tiny_gesco), server, stop)
+    networks = (str(tiny_gesco), str(tiny_spic))
+    services = _services(str(tiny_segmenter), networks, server, stop)
     thread = threading.Thread(target=asyncio.run, args=(services,))
     thread.start()
     try:
@@ -138,7 +152,10 @@ def link_url(link_front: RunningServer) -> str:
 
 
 async def _services(
-    segmenter: str, network: str, server: Future[RunningServer], stop: threading.Event
+    segmenter: str,
+    networks: tuple[str, ...],
+    server: Future[RunningServer],
+    stop: threading.Event,
 ) -> None:
     from semlink.channel.service import channel_service
     from semlink.channel.settings import ChannelServerSettings
@@ -149,7 +166,7 @@ async def _services(
 
     try:
         async with AsyncExitStack() as stack:
-            receiving = ReceiverServerSettings(networks=(network,), device="cpu")
+            receiving = ReceiverServerSettings(networks=networks, device="cpu")
             receiver = await stack.enter_async_context(running_server(receiver_service(receiving)))
             carrying = ChannelServerSettings(receiver_address=receiver.address)
             channel = await stack.enter_async_context(running_server(channel_service(carrying)))

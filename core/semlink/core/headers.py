@@ -15,6 +15,7 @@ VERSION = 1
 MAX_BYTES = 256
 MAX_CLASSES = 256
 MAX_WORKING_PIXELS = 1 << 20
+MAX_FACTOR = 64
 
 H = TypeVar("H")
 
@@ -39,10 +40,13 @@ class MapHeader:
 
     def to_bytes(self) -> bytes:
         """Packed array: version, photo, working, taxonomy, K, presence as a bit mask."""
+        return bytes(msgpack.packb([VERSION, *self.fields()]))
+
+    def fields(self) -> list[Any]:
+        """What `parse` reads."""
         mask = sum(1 << label for label in self.present)
         bitmap = mask.to_bytes((self.classes + 7) // 8, "little")
-        fields = [VERSION, *self.photo, *self.working, self.taxonomy, self.classes, bitmap]
-        return bytes(msgpack.packb(fields))
+        return [*self.photo, *self.working, self.taxonomy, self.classes, bitmap]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MapHeader:
@@ -51,16 +55,55 @@ class MapHeader:
         Raises:
             CorruptData: anything but a header written by this version, within its bounds.
         """
-        return _read(cls._parse, data)
+        return _read(cls.parse, data)
 
     @classmethod
-    def _parse(cls, fields: list[Any]) -> MapHeader:
+    def parse(cls, fields: list[Any]) -> MapHeader:
+        """Inverse of `fields`.
+
+        Raises:
+            ValueError: they are out of bounds.
+            TypeError: they are something else.
+        """
         photo_h, photo_w, height, width, taxonomy, classes, bitmap = fields
         if not isinstance(taxonomy, str) or not _within(classes, MAX_CLASSES):
             raise ValueError("its taxonomy is out of bounds")
         photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
         working = _bounded(height, width, MAX_WORKING_PIXELS)
         return cls(photo, working, taxonomy, classes, _labels(bitmap, classes))
+
+
+@dataclass(frozen=True)
+class CoarseMapHeader:
+    """Header of a label map and a coarse picture.
+
+    Attributes:
+        map: of the label map.
+        factor: sides of the working picture over those of the coarse one, 1 .. 64.
+    """
+
+    map: MapHeader
+    factor: int
+
+    def to_bytes(self) -> bytes:
+        """Packed array: version, what a `MapHeader` has, factor."""
+        return bytes(msgpack.packb([VERSION, *self.map.fields(), self.factor]))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CoarseMapHeader:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            CorruptData: anything but a header written by this version, within its bounds.
+        """
+        return _read(cls._parse, data)
+
+    @classmethod
+    def _parse(cls, fields: list[Any]) -> CoarseMapHeader:
+        *of_map, factor = fields
+        if not _within(factor, MAX_FACTOR):
+            raise ValueError("its factor is out of bounds")
+        return cls(MapHeader.parse(of_map), factor)
 
 
 @dataclass(frozen=True)

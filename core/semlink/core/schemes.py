@@ -9,6 +9,7 @@ class Scheme(StrEnum):
     """One member per system; each has one encoder and one decoder."""
 
     GESCO = "gesco"  # segmentation map, diffusion (arXiv 2306.04321)
+    SPIC = "spic"  # segmentation map and coarse picture, diffusion (arXiv 2310.15737)
     JPEG2000 = "jpeg2000"
     WEBP = "webp"
     JPEGXL = "jpegxl"
@@ -20,5 +21,5 @@ class Scheme(StrEnum):
 SEPARATE = (Scheme.JPEG2000, Scheme.WEBP, Scheme.JPEGXL, Scheme.AVIF, Scheme.HEIC)
 """Source coding by an image codec, channel coding by the radio: the classical baseline."""
 
-GENERATIVE = (Scheme.GESCO,)
+GENERATIVE = (Scheme.GESCO, Scheme.SPIC)
 """Those that need a segmenter to send and a network to paint."""

@@ -48,6 +48,13 @@ class Sampler(StrEnum):
     DPM_SOLVER = "dpm-solver"  # DPM-Solver++ 2M
 
 
+class Start(StrEnum):
+    """What the coarse picture is when the diffusion model starts from it."""
+
+    NOISED = "noised"  # brought to the noise level of the first timestep
+    CLEAN = "clean"  # as it is, at the published timesteps
+
+
 class Denoiser(StrEnum):
     """What is done to the received map before it conditions the diffusion model."""
 
@@ -65,20 +72,38 @@ class ReceiverSettings(Settings):
     network: str = Field(
         default="gesco-camvid",
         pattern=MODEL_NAME,
-        description="Diffusion network: zoo name or folder, one that the receiver serves.",
+        description="Diffusion network: zoo name or folder, one that the receiver serves; "
+        "spic-camvid where not set for spic.",
         examples=["gesco-camvid"],
     )
     sampler: Sampler = Field(
         default=Sampler.DPM_SOLVER, description="Solver of the reverse process."
     )
     steps: int = Field(
-        default=12, ge=1, le=1000, description="Timesteps visited, 1 .. 1000.", examples=[12]
+        default=12,
+        ge=1,
+        le=1000,
+        description="Timesteps visited, 1 .. 1000; 20 where not set for spic.",
+        examples=[12],
+    )
+    start: Start = Field(
+        default=Start.NOISED,
+        description="The coarse picture at the start (spic): noised, or clean (as published).",
+    )
+    start_timestep: int = Field(
+        default=1000,
+        ge=1,
+        le=1000,
+        description="Timesteps to go through from the coarse picture (spic), 1 .. 1000, 200 where "
+        "not set; 1000 starts from noise alone.",
+        examples=[1000],
     )
     guidance: Finite = Field(
         default=2.0,
         ge=0.0,
         le=20.0,
-        description="Classifier-free guidance scale against the all-zero map, 0 .. 20.",
+        description="Classifier-free guidance scale against the all-zero map, 0 .. 20; 1.5 where "
+        "not set for spic.",
         examples=[2.0],
     )
     denoiser: Denoiser = Field(default=Denoiser.FDS, description="Denoiser of the received map.")
@@ -118,6 +143,13 @@ class PhotoSettings(Settings):
         multiple_of=MULTIPLE,
         description="Short side of the working picture: 64 .. 512 pixels, a multiple of 32.",
         examples=[192],
+    )
+    coarse_factor: int = Field(
+        default=4,
+        ge=2,
+        le=16,
+        description="Side of the working picture over that of the coarse one (spic), 2 .. 16.",
+        examples=[4],
     )
     bpp: Finite | None = Field(
         default=None,
@@ -183,12 +215,24 @@ class PhotoSettings(Settings):
 
 
 class TransmissionSettings(PhotoSettings):
-    """Everything a user can set for one photo."""
+    """Everything a user can set for one photo.
+
+    What is not set of the receiver takes the scheme's default, see `RECEIVER_DEFAULTS`.
+    """
 
     channel: ChannelSettings = Field(default=ChannelSettings(), description="The medium.")
     receiver: ReceiverSettings = Field(
         default=ReceiverSettings(), description="The reconstruction."
     )
+
+    @model_validator(mode="after")
+    def _receiver_suits_the_scheme(self) -> TransmissionSettings:
+        own = RECEIVER_DEFAULTS.get(self.scheme, {})
+        unset = {name: own[name] for name in own if name not in self.receiver.model_fields_set}
+        if unset:
+            completed = self.receiver.model_copy(update=unset)
+            object.__setattr__(self, "receiver", completed)  # frozen for everyone else
+        return self
 
     @model_validator(mode="after")
     def _channel_can_be_known(self) -> TransmissionSettings:
@@ -201,8 +245,14 @@ class TransmissionSettings(PhotoSettings):
         return self.channel.grid(estimated=self.receiver.csi is Csi.ESTIMATED)
 
 
+# Where a scheme's receiver differs from the defaults of `ReceiverSettings`.
+RECEIVER_DEFAULTS: dict[Scheme, dict[str, Any]] = {
+    Scheme.SPIC: {"network": "spic-camvid", "steps": 20, "guidance": 1.5, "start_timestep": 200},
+}
+
 # What the publications used where they differ from our defaults; a user's own settings go first.
 # GESCO: github.com/ispamm/GESCO, README and image_sample.py.
+# SPIC: github.com/frapez1/SPIC, README and image_sample.py.
 PAPER: dict[Scheme, dict[str, Any]] = {
     Scheme.GESCO: {
         "transport": Transport.ANALOG,
@@ -210,6 +260,14 @@ PAPER: dict[Scheme, dict[str, Any]] = {
         "steps": 1000,
         "guidance": 2.0,
         "denoiser": Denoiser.FDS,
+    },
+    Scheme.SPIC: {
+        "coarse_factor": 4,
+        "sampler": Sampler.DDPM,
+        "steps": 20,
+        "guidance": 1.5,
+        "start": Start.CLEAN,
+        "start_timestep": 200,
     },
 }
 

@@ -25,13 +25,15 @@ def _setting(kind: type, panel: str, text: str, default: object = None) -> Any:
 
 
 SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_from_fields`
-    "scheme": _setting(str, WHAT, "gesco, jpeg2000, webp, jpegxl, avif, heic or analog.", "gesco"),
+    "scheme": _setting(
+        str, WHAT, "gesco, spic, jpeg2000, webp, jpegxl, avif, heic or analog.", "gesco"
+    ),
     "preset": _setting(
         str, WHAT, "semlink, or paper: as published, with a free header.", "semlink"
     ),
     "size": _setting(int, WHAT, "Short side of the working picture, a multiple of 32.", 192),
     "seed": _setting(int, WHAT, "Same seed, same picture, bit by bit.", 0),
-    "segmenter": _setting(str, WHAT, "Segmentation network (gesco).", "segmenter-camvid"),
+    "segmenter": _setting(str, WHAT, "Segmentation network (gesco, spic).", "segmenter-camvid"),
     "transport": _setting(
         str, WHAT, "How a label map travels: analog, or digital (gesco).", "analog"
     ),
@@ -68,6 +70,9 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
     "pilots": _setting(
         int, MEDIUM, "Pilot symbols per slot or coherence block.", "what the channel needs"
     ),
+    "coarse_factor": _setting(
+        int, WHAT, "Sides of the working picture over the coarse one's (spic).", 4
+    ),
     "bpp": _setting(float, COST, "Bits per pixel of the working picture, at most.", "no limit"),
     "cpp": _setting(
         float,
@@ -81,10 +86,14 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
         "Modulation and code rate, as 16qam-1/2, or each payload's: header=qpsk-1/5,map=qpsk-1/2.",
         "the scheme's own",
     ),
-    "network": _setting(str, PAINT, "Diffusion network.", "gesco-camvid"),
+    "network": _setting(str, PAINT, "Diffusion network.", "gesco-camvid, or spic-camvid"),
     "sampler": _setting(str, PAINT, "ddpm, ddim or dpm-solver.", "dpm-solver"),
-    "steps": _setting(int, PAINT, "Timesteps visited.", 12),
-    "guidance": _setting(float, PAINT, "Classifier-free guidance.", 2),
+    "steps": _setting(int, PAINT, "Timesteps visited.", "12, or 20 for spic"),
+    "guidance": _setting(float, PAINT, "Classifier-free guidance.", "2, or 1.5 for spic"),
+    "start_timestep": _setting(
+        int, PAINT, "Timesteps to go through from the coarse picture (spic).", 200
+    ),
+    "start": _setting(str, PAINT, "The coarse picture at the start: noised or clean.", "noised"),
     "denoiser": _setting(str, PAINT, "Of the received map: none or fds.", "fds"),
 }
 LEVELS = ("psnr_db", "snr_db", "ebno_db", "sigma", "gesco_table_db")

@@ -52,6 +52,7 @@ STAGE_COLOURS: dict[str, Colour] = {
 }
 NAMES: dict[Scheme, str] = {  # as their authors write them
     Scheme.GESCO: "GESCO",
+    Scheme.SPIC: "SPIC",
     Scheme.JPEG2000: "JPEG 2000",
     Scheme.WEBP: "WebP",
     Scheme.JPEGXL: "JPEG XL",

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from semlink.core.events import Progress, Reconstructed
 from semlink.core.pictures import Rgb, Size, resize
-from semlink.core.settings import ReceiverSettings
-from semlink.receiver.diffusion.samplers import SAMPLERS, Denoise, Step, spaced_timesteps
+from semlink.core.settings import ReceiverSettings, Start
+from semlink.receiver.diffusion.samplers import SAMPLERS, Step, spaced_timesteps
+from semlink.receiver.diffusion.unet import enlarged
 from semlink.receiver.networks import DiffusionNetwork
 
 P = ParamSpec("P")
@@ -48,6 +49,9 @@ def paint(
     settings: ReceiverSettings,
     seed: int,
     photo: Size,
+    *,
+    low_res: Float[Tensor, "1 3 low_height low_width"] | None = None,
+    start: Float[Tensor, "1 3 low_height low_width"] | None = None,
 ) -> Generator[Progress | Reconstructed, None, None]:
     """Paints one map: `Progress` after every step, then `Reconstructed`.
 
@@ -57,11 +61,20 @@ def paint(
         settings: of the receiver.
         seed: of all noise, which is drawn on the CPU: the same on every device.
         photo: size of the final picture.
+        low_res: coarse picture in -1..1 that the network is told as well, if it takes one.
+        start: coarse picture from which to start; None starts from noise alone.
+
+    Raises:
+        InvalidInput: more steps than timesteps, or a network that was made for another scheme.
     """
     prepare = Timed(network.denoiser, network.device)
-    denoise = Timed(prepare(class_map, settings.guidance), network.device)
+    denoise = Timed(prepare(class_map, settings.guidance, low_res), network.device)
     advance = Timed(_next_step, network.device)
-    steps = _steps(network, denoise, settings, seed, Size(*class_map.shape[-2:]))
+    generator = torch.Generator().manual_seed(seed)
+    size = Size(*class_map.shape[-2:])
+    x, timesteps = _beginning(network, settings, generator, size, start)
+    sampler = SAMPLERS[settings.sampler]
+    steps = sampler(denoise, x.to(network.device), timesteps, network.process, generator)
     step = last = advance(steps)
     while step is not None:
         yield Progress(step.index, step.total, _preview(step, settings.preview_steps))
@@ -79,6 +92,25 @@ def paint(
     )
 
 
+def published_timesteps(total: int, start: int, steps: int) -> list[int]:
+    """Timesteps of SPIC's published code, falling to 0: 192, 182, .. 10, 0 for 1000, 200, 20.
+
+    All timesteps, the first and the last included, are evenly thinned out until about `steps` of
+    them are left below `start`.
+
+    Args:
+        total: timesteps T of the schedule, at least 2.
+        start: 1 .. T.
+        steps: 1 .. `start`.
+
+    Raises:
+        InvalidInput: more steps than timesteps.
+    """
+    count = len(spaced_timesteps(start, steps))
+    stride = (total - 1) / max(1, round(count * total / start) - 1)
+    return [round(index * stride) for index in reversed(range(count))]
+
+
 def to_rgb(picture: Float[Tensor, "1 3 height width"]) -> Rgb:
     """Eight-bit picture of values in -1..1; what is beyond is clipped."""
     levels = ((picture[0].float() + 1) * 127.5).round().clamp(0, 255)
@@ -86,18 +118,24 @@ def to_rgb(picture: Float[Tensor, "1 3 height width"]) -> Rgb:
     return rgb
 
 
-def _steps(
+def _beginning(
     network: DiffusionNetwork,
-    denoise: Denoise,
     settings: ReceiverSettings,
-    seed: int,
+    generator: torch.Generator,
     size: Size,
-) -> Iterator[Step]:
-    process, channels = network.process, network.net.config.image_channels
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(1, channels, *size, generator=generator).to(network.device)
-    timesteps = spaced_timesteps(len(process.schedule), settings.steps)
-    return SAMPLERS[settings.sampler](denoise, noise, timesteps, process, generator)
+    start: Float[Tensor, "1 3 low_height low_width"] | None,
+) -> tuple[Float[Tensor, "1 channel height width"], list[int]]:
+    """What sampling starts from, and the timesteps that it visits."""
+    noise = torch.randn(1, network.net.config.image_channels, *size, generator=generator)
+    schedule = network.process.schedule
+    if start is None or settings.start_timestep >= len(schedule):
+        return noise, spaced_timesteps(len(schedule), settings.steps)
+    picture = enlarged(start, size)
+    if settings.start is Start.CLEAN:
+        start_t, steps = settings.start_timestep, settings.steps
+        return picture, published_timesteps(len(schedule), start_t, steps)
+    timesteps = spaced_timesteps(settings.start_timestep, settings.steps)
+    return schedule.add_noise(picture, noise, torch.tensor(timesteps[:1])), timesteps
 
 
 def _next_step(steps: Iterator[Step]) -> Step | None:

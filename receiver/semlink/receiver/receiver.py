@@ -60,7 +60,9 @@ class Receiver:
             class_map = torch.zeros(1, network.classes, side, side)
             noise = torch.zeros(1, network.net.config.image_channels, side, side)
             t = torch.zeros(1)
-            denoise = network.denoiser(class_map, guidance=2.0)
+            channels = network.net.config.low_res_channels
+            low_res = torch.zeros(1, channels, side, side) if channels else None
+            denoise = network.denoiser(class_map, 2.0, low_res)
             denoise(noise.to(network.device), t.to(network.device))
 
     def network(self, name: str) -> DiffusionNetwork:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from semlink.core.errors import InvalidInput
@@ -91,13 +91,22 @@ class Radio:
         """The most data symbols of one stream in so many channel uses."""
         return self.grid.data_uses(air_uses) if self.grid else max(0, air_uses)
 
-    def remaining_uses(self, header_bytes: int, bits_payloads: int) -> int | None:
-        """Data symbols left for the only payload; None for no limit."""
+    def remaining_uses(
+        self, header_bytes: int, bits_payloads: int, ahead: Sequence[CodedLayout] = ()
+    ) -> int | None:
+        """Data symbols left for the last payload; None for no limit.
+
+        Args:
+            header_bytes: size of the scheme's header.
+            bits_payloads: how many there are in all.
+            ahead: layouts of the payloads before the last.
+        """
         if self.granted_uses is None:
             return None
         layout = self.header_layout(header_bytes, bits_payloads)
-        header_uses = self.air_uses(layout.channel_uses) if layout else 0
-        return self.data_uses(self.granted_uses - header_uses)
+        taken = [layout, *ahead] if layout else list(ahead)
+        uses = sum(self.air_uses(one.channel_uses) for one in taken)
+        return self.data_uses(self.granted_uses - uses)
 
     def most_payload_bytes(self, header_bytes: int, mcs: str) -> int | None:
         """Size of the largest only payload that the budget allows; None for no limit.
@@ -109,15 +118,29 @@ class Radio:
         Raises:
             InvalidInput: the header alone takes all of it.
         """
-        limits = []
-        if self.most_bytes is not None:
-            limits.append(self.most_bytes - header_bytes - self.control_bytes(1))
-        uses = self.remaining_uses(header_bytes, 1)
-        if uses is not None:
-            limits.append(largest_payload(uses, mcs))
-        if limits and min(limits) < 1:
+        most = self.most_last_payload_bytes(header_bytes, (), mcs)
+        if most is not None and most < 1:
             raise impossible_budget("the header alone takes all of it.", self)
-        return min(limits, default=None)
+        return most
+
+    def most_last_payload_bytes(
+        self, header_bytes: int, ahead: Sequence[CodedLayout], mcs: str
+    ) -> int | None:
+        """Size of the largest last payload that the budget allows; None for no limit.
+
+        Args:
+            header_bytes: size of the scheme's header.
+            ahead: layouts of the payloads before it.
+            mcs: of the last.
+
+        Returns:
+            Bytes; less than 1 if the others take all of it.
+        """
+        if self.most_bytes is not None:
+            others = header_bytes + sum(layout.payload_bytes for layout in ahead)
+            return self.most_bytes - others - self.control_bytes(len(ahead) + 1)
+        uses = self.remaining_uses(header_bytes, len(ahead) + 1, ahead)
+        return None if uses is None else largest_payload(uses, mcs)
 
     def strongest_mcs(self, header_bytes: int, payload_bytes: int) -> str | None:
         """The most robust scheme at which the only payload fits the granted channel uses.

@@ -199,6 +199,8 @@ class ReceiverSettings(_message.Message):
     DENOISER_FIELD_NUMBER: _builtins.int
     PREVIEW_STEPS_FIELD_NUMBER: _builtins.int
     CSI_FIELD_NUMBER: _builtins.int
+    START_TIMESTEP_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
     network: _builtins.str
     sampler: _builtins.str
     """ddpm, ddim, dpm-solver"""
@@ -209,6 +211,9 @@ class ReceiverSettings(_message.Message):
     preview_steps: _builtins.int
     csi: _builtins.str
     """perfect, estimated"""
+    start_timestep: _builtins.int
+    start: _builtins.str
+    """noised, clean"""
     def __init__(
         self,
         *,
@@ -219,10 +224,12 @@ class ReceiverSettings(_message.Message):
         denoiser: _builtins.str | None = ...,
         preview_steps: _builtins.int | None = ...,
         csi: _builtins.str | None = ...,
+        start_timestep: _builtins.int | None = ...,
+        start: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_start", b"_start", "_start_timestep", b"_start_timestep", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "start", b"start", "start_timestep", b"start_timestep", "steps", b"steps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_csi", b"_csi", "_denoiser", b"_denoiser", "_guidance", b"_guidance", "_network", b"_network", "_preview_steps", b"_preview_steps", "_sampler", b"_sampler", "_start", b"_start", "_start_timestep", b"_start_timestep", "_steps", b"_steps", "csi", b"csi", "denoiser", b"denoiser", "guidance", b"guidance", "network", b"network", "preview_steps", b"preview_steps", "sampler", b"sampler", "start", b"start", "start_timestep", b"start_timestep", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__csi: _TypeAlias = _typing.Literal["csi"]  # noqa: Y015
     _WhichOneofArgType__csi: _TypeAlias = _typing.Literal["_csi", b"_csi"]  # noqa: Y015
@@ -236,6 +243,10 @@ class ReceiverSettings(_message.Message):
     _WhichOneofArgType__preview_steps: _TypeAlias = _typing.Literal["_preview_steps", b"_preview_steps"]  # noqa: Y015
     _WhichOneofReturnType__sampler: _TypeAlias = _typing.Literal["sampler"]  # noqa: Y015
     _WhichOneofArgType__sampler: _TypeAlias = _typing.Literal["_sampler", b"_sampler"]  # noqa: Y015
+    _WhichOneofReturnType__start: _TypeAlias = _typing.Literal["start"]  # noqa: Y015
+    _WhichOneofArgType__start: _TypeAlias = _typing.Literal["_start", b"_start"]  # noqa: Y015
+    _WhichOneofReturnType__start_timestep: _TypeAlias = _typing.Literal["start_timestep"]  # noqa: Y015
+    _WhichOneofArgType__start_timestep: _TypeAlias = _typing.Literal["_start_timestep", b"_start_timestep"]  # noqa: Y015
     _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
     @_typing.overload
@@ -250,6 +261,10 @@ class ReceiverSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preview_steps) -> _WhichOneofReturnType__preview_steps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sampler) -> _WhichOneofReturnType__sampler | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start) -> _WhichOneofReturnType__start | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_timestep) -> _WhichOneofReturnType__start_timestep | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
 
@@ -270,8 +285,9 @@ class TransmissionSettings(_message.Message):
     BPP_FIELD_NUMBER: _builtins.int
     CPP_FIELD_NUMBER: _builtins.int
     MCS_FIELD_NUMBER: _builtins.int
+    COARSE_FACTOR_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
-    """gesco, jpeg2000, webp, jpegxl, avif, heic, analog"""
+    """gesco, spic, jpeg2000, webp, jpegxl, avif, heic, analog"""
     segmenter: _builtins.str
     size: _builtins.int
     seed: _builtins.int
@@ -282,6 +298,7 @@ class TransmissionSettings(_message.Message):
     bpp: _builtins.float
     cpp: _builtins.float
     mcs: _builtins.str
+    coarse_factor: _builtins.int
     @_builtins.property
     def channel(self) -> Global___ChannelSettings: ...
     @_builtins.property
@@ -300,13 +317,16 @@ class TransmissionSettings(_message.Message):
         bpp: _builtins.float | None = ...,
         cpp: _builtins.float | None = ...,
         mcs: _builtins.str | None = ...,
+        coarse_factor: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpp: _TypeAlias = _typing.Literal["bpp"]  # noqa: Y015
     _WhichOneofArgType__bpp: _TypeAlias = _typing.Literal["_bpp", b"_bpp"]  # noqa: Y015
+    _WhichOneofReturnType__coarse_factor: _TypeAlias = _typing.Literal["coarse_factor"]  # noqa: Y015
+    _WhichOneofArgType__coarse_factor: _TypeAlias = _typing.Literal["_coarse_factor", b"_coarse_factor"]  # noqa: Y015
     _WhichOneofReturnType__cpp: _TypeAlias = _typing.Literal["cpp"]  # noqa: Y015
     _WhichOneofArgType__cpp: _TypeAlias = _typing.Literal["_cpp", b"_cpp"]  # noqa: Y015
     _WhichOneofReturnType__mcs: _TypeAlias = _typing.Literal["mcs"]  # noqa: Y015
@@ -325,6 +345,8 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__transport: _TypeAlias = _typing.Literal["_transport", b"_transport"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__bpp) -> _WhichOneofReturnType__bpp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__coarse_factor) -> _WhichOneofReturnType__coarse_factor | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpp) -> _WhichOneofReturnType__cpp | None: ...
     @_typing.overload

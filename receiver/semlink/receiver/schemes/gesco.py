@@ -38,7 +38,7 @@ def decode(job: Job) -> Generator[Event, None, None]:
     started = perf_counter()
     header = MapHeader.from_bytes(job.header)
     network = job.network(job.settings.network)
-    _check_network(header, network, job.settings.network)
+    check_network(header, network, job.settings.network)
     maps = _received_and_denoised(job, header)
     if maps is None:
         yield Lost(Outcome.LOST, (PAYLOAD,))
@@ -83,7 +83,12 @@ def _check_shape(payload: ReceivedSamples, header: MapHeader) -> None:
         )
 
 
-def _check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> None:
+def check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> None:
+    """Whether a network can paint a map.
+
+    Raises:
+        InvalidInput: it does not know the map's classes, or cannot paint at its size.
+    """
     if header.classes != network.classes:
         raise InvalidInput(
             f"the network paints {network.classes} classes ({network.taxonomy}); "

@@ -61,7 +61,7 @@ def _answer(question: _Question) -> Fit:
         return Fit(None, min(map(len, tried.encoded)))
     largest = max(map(len, tried.fitting))
     close = [d for d in tried.fitting if len(d) >= min(largest, ENOUGH * most_bytes)]
-    return Fit(max(close, key=lambda data: _psnr_db(codec, data, picture)))
+    return Fit(max(close, key=lambda data: psnr_db(codec, data, picture)))
 
 
 class _Trials:
@@ -136,7 +136,8 @@ def _bracket(
     return None
 
 
-def _psnr_db(codec: PictureCodec, data: bytes, picture: Rgb) -> float:
+def psnr_db(codec: PictureCodec, data: bytes, picture: Rgb) -> float:
+    """How near a codec's bytes come to the picture; infinite for the picture itself."""
     decoded = codec.decode(data, Size(*picture.shape[:2])).astype(np.float64)
     error = float(np.mean(np.square(decoded - picture)))
     return 10 * math.log10(255**2 / error) if error else math.inf
