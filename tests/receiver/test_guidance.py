@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor
@@ -65,11 +63,3 @@ def test_scale_zero_forgets_the_map(net: SpadeUNet) -> None:
 def test_learned_variance_is_not_guided() -> None:
     informed, blind = torch.ones(1, 6, 2, 2), torch.zeros(1, 6, 2, 2)
     assert torch.equal(push(informed, blind, 3.0, 3)[:, 3:], informed[:, 3:])
-
-
-def test_map_is_read_once_for_all_steps(net: SpadeUNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    x, t, class_map, _ = inputs()
-    plain = SpadeUNet(replace(CONFIG, low_res_channels=0)).eval()
-    denoise = guided(plain, class_map)
-    monkeypatch.setattr(plain, "modulations", None)
-    assert torch.equal(denoise(x, t), denoise(x, t))

@@ -74,10 +74,12 @@ class Spy(DiffusionNetwork):
     maps: list[Tensor]
     calls: int
 
-    def denoiser(self, class_map: Tensor, guidance: float) -> Denoise:
+    def denoiser(
+        self, class_map: Tensor, guidance: float, low_res: Tensor | None = None
+    ) -> Denoise:
         self.__dict__.setdefault("maps", []).append(class_map)
         self.__dict__.setdefault("calls", 0)
-        denoise = super().denoiser(class_map, guidance)
+        denoise = super().denoiser(class_map, guidance, low_res)
 
         def counted(x: Tensor, t: Tensor) -> Tensor:
             self.__dict__["calls"] += 1

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakSet
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
+from semlink.core.errors import CorruptData, InvalidInput
+from semlink.core.taxonomy import TAXONOMIES
 from semlink.receiver.device import pick_dtype
 from semlink.receiver.diffusion.guidance import guided
+from semlink.receiver.diffusion.prepared import KEPT_BYTES, Prepared
 from semlink.receiver.diffusion.samplers import Denoise, Process
 from semlink.receiver.diffusion.unet import SpadeUNet
 from semlink.receiver.diffusion.weights import load_diffusion
@@ -23,12 +28,13 @@ class DiffusionNetwork:
     Attributes:
         net: computes in the number format of its weights.
         process: schedule and parameterisation.
-        taxonomy: whose classes the channels of its map are.
+        taxonomy: whose classes its maps have.
     """
 
     net: SpadeUNet
     process: Process
     taxonomy: str
+    _in_flight: WeakSet[Prepared] = field(default_factory=WeakSet, init=False)
 
     @property
     def device(self) -> torch.device:
@@ -37,8 +43,8 @@ class DiffusionNetwork:
 
     @property
     def classes(self) -> int:
-        """Channels of the map that it expects."""
-        return self.net.config.map_channels
+        """Classes of the maps that it paints, void included."""
+        return len(TAXONOMIES[self.taxonomy].classes)
 
     @property
     def multiple(self) -> int:
@@ -46,12 +52,45 @@ class DiffusionNetwork:
         return self.net.config.multiple
 
     def denoiser(
-        self, class_map: Float[Tensor, "batch class height width"], guidance: float
+        self,
+        class_map: Float[Tensor, "batch class height width"],
+        guidance: float,
+        low_res: Float[Tensor, "batch 3 low_height low_width"] | None = None,
     ) -> Denoise:
-        """What a sampler calls: float32 in and out, whatever the network computes in."""
-        dtype = next(self.net.parameters()).dtype
-        answer = guided(self.net, class_map.to(self.device, dtype), scale=guidance)
-        return lambda x, t: answer(x.to(dtype), t).float()
+        """What a sampler calls: float32 in and out, whatever the network computes in.
+
+        All denoisers that are in use keep `KEPT_BYTES` together; more of them are slower and
+        give the same bits. One thread makes them.
+
+        Args:
+            class_map: one channel per class.
+            guidance: scale of the guidance.
+            low_res: coarse picture in -1..1, for networks that take one.
+
+        Raises:
+            InvalidInput: the network takes a coarse picture and there is none, or the reverse.
+        """
+        self._check_low_res(low_res)
+        like = next(self.net.parameters())
+        answer = guided(
+            self.net,
+            fitted(class_map, self.net.config.map_channels).to(like),
+            scale=guidance,
+            low_res=None if low_res is None else low_res.to(like),
+            keep_bytes=KEPT_BYTES - sum(prepared.kept_bytes for prepared in self._in_flight),
+        )
+        self._in_flight.add(answer.prepared)
+        return lambda x, t: answer(x.to(like), t).float()
+
+    def _check_low_res(self, low_res: Tensor | None) -> None:
+        if (low_res is not None) != bool(self.net.config.low_res_channels):
+            says = "no coarse picture" if low_res is not None else "a coarse picture as well"
+            raise InvalidInput(
+                f"it paints from a map and {says}, unlike this scheme.",
+                field="network",
+                value=self.taxonomy,
+                cure="Choose a network that was made for the scheme.",
+            )
 
 
 def load_network(name: str, device: torch.device) -> DiffusionNetwork:
@@ -65,4 +104,39 @@ def load_network(name: str, device: torch.device) -> DiffusionNetwork:
     if name in names():
         verify(name)
     net, config = load_diffusion(folder, device, pick_dtype(device))
+    _check_classes(name, config.taxonomy, net.config.map_channels)
     return DiffusionNetwork(net, config.process(), config.taxonomy)
+
+
+def fitted(
+    class_map: Float[Tensor, "batch class height width"], channels: int
+) -> Float[Tensor, "batch {channels} height width"]:
+    """A map as published networks want it.
+
+    Those of 19 Cityscapes classes know no void, the last class: such pixels are all zero. Those
+    with a channel more than classes were trained with the edges of instances, which do not
+    travel: all zero.
+    """
+    missing = max(0, channels - class_map.shape[1])
+    return functional.pad(class_map[:, :channels], (0, 0, 0, 0, 0, missing))
+
+
+def _check_classes(name: str, taxonomy: str, channels: int) -> None:
+    """Whether `fitted` can fit maps of the taxonomy to the channels."""
+    known = TAXONOMIES.get(taxonomy)
+    if known is None:
+        raise CorruptData(
+            f"the taxonomy {taxonomy!r} in its config.json is not known.",
+            field="network",
+            value=name,
+            cure=f"Write one of {', '.join(TAXONOMIES)}.",
+        )
+    classes = len(known.classes)
+    without_void = classes - (known.void == classes - 1)
+    if channels not in (without_void, classes, classes + 1):
+        raise CorruptData(
+            f"its maps have {channels} channels; {taxonomy} has {classes} classes.",
+            field="network",
+            value=name,
+            cure="Write the taxonomy that it was trained with into its config.json.",
+        )

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semlink.receiver.diffusion.samplers import Denoise
-from semlink.receiver.diffusion.spade import Modulation, stack_modulations
+from semlink.receiver.diffusion.prepared import KEPT_BYTES, Prepared, prepare
 from semlink.receiver.diffusion.unet import SpadeUNet
+
+
+@dataclass(frozen=True, eq=False)
+class Guided:
+    """A denoiser whose answer is pushed away from what the network says without a map.
+
+    The answer is `blind + scale * (informed - blind)`, where the blind pass sees an all-zero map
+    and the same coarse picture. Both passes are one batch.
+
+    Attributes:
+        prepared: the network, informed and blind; without the blind branch at scale 1.
+        scale: strength of the guidance.
+    """
+
+    prepared: Prepared
+    scale: float
+
+    def __call__(
+        self, x: Float[Tensor, "batch channel height width"], t: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch out height width"]:
+        """The guided answer; a learned variance is that of the informed pass."""
+        answers = self.prepared(x, t)
+        if self.prepared.branches == 1:
+            return answers
+        informed, blind = answers.chunk(2)
+        return push(informed, blind, self.scale, x.shape[1])
 
 
 def guided(
@@ -17,42 +44,22 @@ def guided(
     *,
     scale: float = 2.0,
     low_res: Float[Tensor, "batch coarse low_height low_width"] | None = None,
-) -> Denoise:
-    """A denoiser whose answer is pushed away from what the network says without a map.
-
-    The answer is `blind + scale * (informed - blind)`, where the blind pass sees an all-zero map
-    and the same coarse picture. Both passes are one batch; the modulations are computed here,
-    once. At scale 1 the blind pass is left out.
+    keep_bytes: int = KEPT_BYTES,
+) -> Guided:
+    """A guided denoiser for these maps, which are read here, once.
 
     Args:
-        net: the network; a learned variance is taken from the informed pass.
+        net: the network.
         class_map: as the network expects it, one per picture.
-        scale: strength of the guidance; GESCO 2, SPIC 1.5.
+        scale: strength of the guidance; GESCO 2, SPIC 1.5. At 1 the blind pass is left out.
         low_res: coarse picture, where the network takes one.
+        keep_bytes: what may be kept from step to step, see `prepare`.
     """
-    informed = net.modulations(class_map)
-    if scale == 1.0:
-        return lambda x, t: net(x, t, informed, low_res)
-    blind = _expand(net.modulations(torch.zeros_like(class_map[:1])), len(class_map))
-    both = stack_modulations([informed, blind])
-    twice_low_res = None if low_res is None else torch.cat([low_res, low_res])
-
-    def denoise(x: Tensor, t: Tensor) -> Tensor:
-        answer = net(torch.cat([x, x]), torch.cat([t, t]), both, twice_low_res)
-        informed_answer, blind_answer = answer.chunk(2)
-        return push(informed_answer, blind_answer, scale, x.shape[1])
-
-    return denoise
+    maps = (class_map,) if scale == 1.0 else (class_map, torch.zeros_like(class_map))
+    return Guided(prepare(net, *maps, low_res=low_res, keep_bytes=keep_bytes), scale)
 
 
 def push(informed: Tensor, blind: Tensor, scale: float, channels: int) -> Tensor:
     """Guide the first `channels` channels; keep the variance of the informed answer."""
     guided_part = torch.lerp(blind[:, :channels], informed[:, :channels], scale)
     return torch.cat([guided_part, informed[:, channels:]], dim=1)
-
-
-def _expand(modulations: list[Modulation], batch: int) -> list[Modulation]:
-    return [
-        (gamma.expand(batch, -1, -1, -1), beta.expand(batch, -1, -1, -1))
-        for gamma, beta in modulations
-    ]

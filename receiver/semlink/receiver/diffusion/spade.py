@@ -3,13 +3,12 @@
 SPADE is Park et al., CVPR 2019; the group-norm form inside a diffusion model is Wang et al.,
 "Semantic Image Synthesis via Diffusion Models" (2022), the backbone of GESCO and SPIC.
 
-Scale and shift depend on the map only. They are computed once per picture and handed to every
-sampler step and to both guidance passes, as a list of `(gamma, beta)` pairs.
+Scale and shift depend on the map only: `diffusion.prepared` computes them once per picture for
+all sampler steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -20,7 +19,7 @@ from torch.nn import functional
 NORM_GROUPS = 32
 
 Modulation = tuple[Tensor, Tensor]
-"""`(gamma, beta)`, each `batch channel height width`, of one modulated layer."""
+"""`(1 + gamma, beta)`, each `batch channel height width`, of one modulated layer."""
 
 MapResize = Literal["nearest", "area"]
 
@@ -28,17 +27,9 @@ MapResize = Literal["nearest", "area"]
 def modulate(
     x: Float[Tensor, "batch channel height width"], modulation: Modulation
 ) -> Float[Tensor, "batch channel height width"]:
-    """Apply `x * (1 + gamma) + beta`."""
-    gamma, beta = modulation
-    return torch.addcmul(x + beta, x, gamma)
-
-
-def stack_modulations(parts: Sequence[Sequence[Modulation]]) -> list[Modulation]:
-    """Join the modulations of several pictures along the batch axis, layer by layer."""
-    return [
-        (torch.cat([gamma for gamma, _ in layer]), torch.cat([beta for _, beta in layer]))
-        for layer in zip(*parts, strict=True)
-    ]
+    """Apply `x * scale + shift`, where `scale` is `1 + gamma` and `shift` is `beta`."""
+    scale, shift = modulation
+    return torch.addcmul(shift, x, scale)
 
 
 class SpadeGroupNorm(nn.Module):
@@ -63,7 +54,7 @@ class SpadeGroupNorm(nn.Module):
     def modulation(self, resized_map: Float[Tensor, "batch map height width"]) -> Modulation:
         """Scale and shift for a map that already has the size of the features."""
         hidden = self.mlp_shared(resized_map)
-        return self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
     def forward(
         self, x: Float[Tensor, "batch channel height width"], modulation: Modulation
@@ -87,7 +78,7 @@ class MapStem(nn.Module):
     def modulation(self, full_map: Float[Tensor, "batch map height width"]) -> Modulation:
         """Scale and shift for the stem's features."""
         gamma, beta = self.proj(functional.pixel_unshuffle(full_map, self.patch)).chunk(2, dim=1)
-        return gamma, beta
+        return 1 + gamma, beta
 
 
 def resize_map(

@@ -8,7 +8,7 @@ names and shapes of the weights are those of the published checkpoints.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,8 +113,8 @@ def timestep_embedding(
 class SpadeUNet(nn.Module):
     """Predicts noise, v or the clean picture from a noisy picture, a timestep and a map.
 
-    Use: `modulations = net.modulations(map)` once per picture, then `net(x, t, modulations)` for
-    each step.
+    The plain way, for training: `net(x, t, net.modulations(map))`. Samplers ask a network that
+    has read its maps beforehand: `prepared.prepare`.
     """
 
     def __init__(self, config: UNetConfig):
@@ -212,29 +212,37 @@ class SpadeUNet(nn.Module):
         ]
         return SpadeResBlock(width, out_width, self.time_channels, *spades, up=up)
 
+    def map_readers(self) -> list[tuple[MapStem | SpadeGroupNorm, int]]:
+        """The layers that read the map, in the order of their use, and the map's divisor."""
+        spades = [module for module in self.modules() if isinstance(module, SpadeGroupNorm)]
+        stem = [] if self.map_stem is None else [(self.map_stem, 1)]
+        return [*stem, *zip(spades, self._divisors, strict=True)]
+
+    def resized_maps(
+        self, class_map: Float[Tensor, "batch map height width"]
+    ) -> dict[int, Float[Tensor, "batch map _ _"]]:
+        """The map as the layers want it, by divisor of its sides."""
+        divisors = {divisor for _, divisor in self.map_readers()}
+        mode = self.config.map_resize
+        return {divisor: resize_map(class_map, divisor, mode) for divisor in divisors}
+
     def modulations(self, class_map: Float[Tensor, "batch map height width"]) -> list[Modulation]:
-        """Scale and shift of every conditioned layer, in the order of their use.
+        """Scale and shift of every layer that reads the map, in the order of their use.
 
         Args:
             class_map: one-hot map or soft evidence per class, at the picture's full size.
         """
-        found: list[Modulation] = []
-        if self.map_stem is not None:
-            found.append(self.map_stem.modulation(class_map))
-        mode = self.config.map_resize
-        sized = {n: resize_map(class_map, n, mode) for n in sorted(set(self._divisors))}
-        spades = [module for module in self.modules() if isinstance(module, SpadeGroupNorm)]
-        for spade, divisor in zip(spades, self._divisors, strict=True):
-            found.append(spade.modulation(sized[divisor]))
-        return found
+        maps = self.resized_maps(class_map)
+        return [reader.modulation(maps[divisor]) for reader, divisor in self.map_readers()]
 
     def forward(
         self,
         x: Float[Tensor, "batch channel height width"],
         t: Float[Tensor, " batch"],
-        modulations: Sequence[Modulation],
+        modulations: Iterable[Modulation],
         low_res: Float[Tensor, "batch coarse low_height low_width"] | None = None,
-    ) -> Float[Tensor, "batch out height width"]:
+        branches: int = 1,
+    ) -> Float[Tensor, "branched out height width"]:
         """One denoising call.
 
         Args:
@@ -242,27 +250,47 @@ class SpadeUNet(nn.Module):
             t: timestep of each picture, 0 (clean) to T - 1; fractions are allowed.
             modulations: what `modulations` gave for the maps of these pictures.
             low_res: coarse picture in -1..1, any size, where the network takes one.
+            branches: maps of each picture: the modulations are those of `branches` times as
+                many maps, all pictures' first maps first, and so are the answers. What no map
+                has touched is computed once: all of the encoder, unless there is a map stem.
         """
         if low_res is not None:
-            coarse = functional.interpolate(low_res, size=x.shape[-2:], mode="bilinear")
-            x = torch.cat([x, coarse], dim=1)
+            x = torch.cat([x, enlarged(low_res, x.shape[-2:])], dim=1)
         embedding = self.time_embed(timestep_embedding(t, self.config.model_channels).to(x.dtype))
-        h = self._trunk(
-            functional.pixel_unshuffle(x, self.config.patch), embedding, iter(modulations)
-        )
+        h = functional.pixel_unshuffle(x, self.config.patch)
+        h = self._trunk(h, embedding, iter(modulations), branches)
         return functional.pixel_shuffle(self.out(h), self.config.patch)
 
-    def _trunk(self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulation]) -> Tensor:
-        skips = []
-        for index, block in enumerate(self.input_blocks):
-            h = block(h, embedding, modulations)
-            if index == 0 and self.map_stem is not None:
-                h = modulate(h, next(modulations))
-            skips.append(h)
-        h = self.middle_block(h, embedding, modulations)
+    def _trunk(
+        self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulation], branches: int
+    ) -> Tensor:
+        stem, *encoder = self.input_blocks
+        h = stem(h, embedding, modulations)
+        if self.map_stem is not None:
+            h = modulate(_fork(h, branches), next(modulations))
+            embedding, branches = _fork(embedding, branches), 1
+        skips = [h]
+        for block in encoder:
+            skips.append(block(skips[-1], embedding, modulations))
+        skips = [_fork(skip, branches) for skip in skips]
+        embedding = _fork(embedding, branches)
+        h = self.middle_block(skips[-1], embedding, modulations)
         for block in self.output_blocks:
             h = block(torch.cat([h, skips.pop()], dim=1), embedding, modulations)
         return h
+
+
+def enlarged(
+    low_res: Float[Tensor, "batch coarse low_height low_width"], size: Sequence[int]
+) -> Float[Tensor, "batch coarse height width"]:
+    """The coarse picture at the size of the picture, bilinearly; itself if it has that size."""
+    if low_res.shape[-2:] == tuple(size):
+        return low_res
+    return functional.interpolate(low_res, size=tuple(size), mode="bilinear")
+
+
+def _fork(x: Tensor, branches: int) -> Tensor:
+    return x if branches == 1 else torch.cat([x] * branches)
 
 
 def without_dead_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
