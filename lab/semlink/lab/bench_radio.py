@@ -239,7 +239,7 @@ def _decoder_speeds(repeats: int) -> Iterator[Speed]:
                 "bare": partial(_each, stock, arrived),
             }
             taken = alternated(jobs, repeats)
-            blocks = f"{count} x {layout.blocks} of {layout.info_bits} bits"
+            blocks = f"{count * layout.blocks} of {layout.info_bits}"
             failed = sum(decode_blocks(*a, layout)[1].count(False) for a in arrived)
             stock_failed = sum(map(stock.failed, arrived, payloads))
             kbit = 8 * size * count / 1e3

@@ -113,7 +113,7 @@ def _legend(panel: Any) -> None:
         ],
         title="bars: 99 % intervals of Sionna's",
         loc="lower center",
-        bbox_to_anchor=(0.58, 0.0),
+        bbox_to_anchor=(0.64, 0.0),
         frameon=False,
         fontsize=8,
         title_fontsize=8,
