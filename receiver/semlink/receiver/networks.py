@@ -104,7 +104,7 @@ def load_network(name: str, device: torch.device) -> DiffusionNetwork:
     if name in names():
         verify(name)
     net, config = load_diffusion(folder, device, pick_dtype(device))
-    _check_classes(name, config.taxonomy, net.config.map_channels)
+    check_classes(name, config.taxonomy, net.config.map_channels)
     return DiffusionNetwork(net, config.process(), config.taxonomy)
 
 
@@ -121,8 +121,12 @@ def fitted(
     return functional.pad(class_map[:, :channels], (0, 0, 0, 0, 0, missing))
 
 
-def _check_classes(name: str, taxonomy: str, channels: int) -> None:
-    """Whether `fitted` can fit maps of the taxonomy to the channels."""
+def check_classes(name: str, taxonomy: str, channels: int) -> None:
+    """Whether `fitted` can fit maps of the taxonomy to a network's channels.
+
+    Raises:
+        CorruptData: it cannot.
+    """
     known = TAXONOMIES.get(taxonomy)
     if known is None:
         raise CorruptData(

@@ -20,6 +20,16 @@ from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig, without_dead_
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND = "spade-unet"
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""What reading a config that is none may raise, or making a network of nonsense."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +77,12 @@ def load_diffusion(
         CorruptData: a file is damaged, or config and weights do not fit together.
     """
     try:
-        config = _read_config(json.loads((folder / CONFIG).read_text()))
+        config = read_config(json.loads((folder / CONFIG).read_text()))
         with torch.device("meta"):
             net = SpadeUNet(config.network)
         state = without_dead_weights(load_file(folder / WEIGHTS))
         net.load_state_dict(state, assign=True)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise CorruptData(
             f"this is not a diffusion network that can be read: {error}",
             field="network",
@@ -83,7 +93,12 @@ def load_diffusion(
     return net.to(memory_format=torch.channels_last), config  # type: ignore[call-overload]
 
 
-def _read_config(values: dict[str, Any]) -> DiffusionConfig:
+def read_config(values: dict[str, Any]) -> DiffusionConfig:
+    """The config of what config.json holds; `values` is used up.
+
+    Raises:
+        InvalidInput, or one of `UNREADABLE`: it holds something else.
+    """
     if (kind := values.pop("kind")) != KIND:
         raise ValueError(f"its kind is {kind!r}, not {KIND!r}")
     network: dict[str, Any] = values.pop("network")
