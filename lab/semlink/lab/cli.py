@@ -12,6 +12,7 @@ import typer
 
 from semlink.core.errors import STATUS, Cancelled, SemlinkError
 from semlink.lab import options as opt
+from semlink.lab.models_cli import models
 
 app = typer.Typer(
     help="Send photos through a generative semantic communication link.",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="Measure where the time goes.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(models, name="models")
 
 ONE_HOST = "This machine"
 
@@ -195,3 +197,20 @@ def bench_radio(json: opt.Json = False) -> None:
     from semlink.lab.bench_radio import measure, tell
 
     tell(measure(), json=json)
+
+
+@bench.command("networks")
+def bench_networks(
+    networks: Annotated[
+        list[str] | None, typer.Argument(help="Names or folders.", show_default="a few")
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Let torch.compile work on them first: minutes.")
+    ] = False,
+    device: opt.Device = None,
+    json: opt.Json = False,
+) -> None:
+    """A sampler's step: the plain network beside one that has read its map before."""
+    from semlink.lab.bench_networks import measure, tell
+
+    tell(measure(networks or [], device=device, compiled=compiled), json=json)
