@@ -36,6 +36,24 @@ def test_the_shape_is_kept(denoiser: Denoiser) -> None:
 
 
 @pytest.mark.parametrize("denoiser", Denoiser)
+def test_two_calls_agree_bit_by_bit_and_leave_their_arguments_alone(denoiser: Denoiser) -> None:
+    maps = noisy_maps()
+    variance, before = even(maps), maps.clone()
+    denoised = DENOISERS[denoiser](maps, variance)
+    assert torch.equal(DENOISERS[denoiser](maps, variance), denoised)
+    assert torch.equal(maps, before)
+    assert torch.equal(variance, even(maps))
+
+
+@pytest.mark.parametrize("denoiser", Denoiser)
+def test_what_is_lost_leaves_no_infinity(denoiser: Denoiser) -> None:
+    maps = noisy_maps()
+    variance = even(maps)
+    maps[:, 5:9], variance[:, 5:9] = 0.0, torch.inf
+    assert bool(DENOISERS[denoiser](maps, variance).isfinite().all())
+
+
+@pytest.mark.parametrize("denoiser", [Denoiser.NONE, Denoiser.FDS])
 def test_absent_classes_stay_exactly_zero(denoiser: Denoiser) -> None:
     maps = noisy_maps()
     maps[3] = 0.0

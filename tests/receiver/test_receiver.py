@@ -142,7 +142,9 @@ def test_the_picture_is_what_the_sampler_alone_paints(
     class_map[0, [0, 3, 7]] = fds(torch.from_numpy(payload.samples.copy()))
     denoise = guided(network.net, class_map, scale=3.0)
     picture = run(ddim(denoise, noise, spaced_timesteps(1000, 4), network.process))
-    settings = ReceiverSettings(network=NAME, steps=4, guidance=3.0, sampler=Sampler.DDIM)
+    settings = ReceiverSettings(
+        network=NAME, steps=4, guidance=3.0, sampler=Sampler.DDIM, denoiser=Denoiser.FDS
+    )
     working_picture = painted(reconstruct(settings)).working_picture
     np.testing.assert_array_equal(working_picture, to_rgb(picture))
 

@@ -60,6 +60,7 @@ class Denoiser(StrEnum):
 
     NONE = "none"
     FDS = "fds"  # the published block: 3x3 average, then 3x3 maximum
+    POSTERIOR = "posterior"  # of the classes, given that a pixel has one and neighbours agree
 
 
 class ReceiverSettings(Settings):
@@ -106,7 +107,10 @@ class ReceiverSettings(Settings):
         "not set for spic.",
         examples=[2.0],
     )
-    denoiser: Denoiser = Field(default=Denoiser.FDS, description="Denoiser of the received map.")
+    denoiser: Denoiser = Field(
+        default=Denoiser.POSTERIOR,
+        description="Denoiser of the received map: none, fds (as published) or posterior.",
+    )
     preview_steps: int = Field(
         default=0,
         ge=0,

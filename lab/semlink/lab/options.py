@@ -94,7 +94,7 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
         int, PAINT, "Timesteps to go through; for spic 200, from the coarse picture.", 1000
     ),
     "start": _setting(str, PAINT, "The coarse picture at the start: noised or clean.", "noised"),
-    "denoiser": _setting(str, PAINT, "Of the received map: none or fds.", "fds"),
+    "denoiser": _setting(str, PAINT, "Of the received map: none, fds or posterior.", "posterior"),
 }
 LEVELS = ("psnr_db", "snr_db", "ebno_db", "sigma", "gesco_table_db")
 

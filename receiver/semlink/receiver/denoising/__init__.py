@@ -8,9 +8,11 @@ from torch import Tensor
 
 from semlink.core.settings import Denoiser
 from semlink.receiver.denoising.fds import weighted_fds
+from semlink.receiver.denoising.potts import posterior
 
 DENOISERS: dict[Denoiser, Callable[[Tensor, Tensor], Tensor]] = {
     Denoiser.NONE: lambda maps, noise_variance: maps,
     Denoiser.FDS: weighted_fds,
+    Denoiser.POSTERIOR: posterior,
 }
 """From received maps and the noise variance of every sample, both `class height width`."""
