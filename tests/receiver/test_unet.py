@@ -12,8 +12,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from semlink.core.errors import InvalidInput
+from semlink.receiver.diffusion.blocks import AttentionBlock
 from semlink.receiver.diffusion.unet import (
     SpadeUNet,
     UNetConfig,
@@ -136,6 +138,13 @@ def test_a_fresh_network_predicts_zero() -> None:
 def test_wrong_number_of_levels_is_named() -> None:
     with pytest.raises(InvalidInput, match="res_blocks"):
         replace(SMALL, res_blocks=(1,))
+
+
+def test_attention_is_fused() -> None:
+    block = AttentionBlock(64, 16)
+    x = torch.randn(2, 64, 8, 12).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        assert block(x).shape == x.shape
 
 
 def test_timestep_embedding_is_cosines_then_sines() -> None:

@@ -88,7 +88,6 @@ class DiffusionNetwork:
             raise InvalidInput(
                 f"it paints from a map and {says}, unlike this scheme.",
                 field="network",
-                value=self.taxonomy,
                 cure="Choose a network that was made for the scheme.",
             )
 

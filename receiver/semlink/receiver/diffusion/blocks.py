@@ -165,7 +165,7 @@ class AttentionBlock(nn.Module):
         """Features after the block; each head's weights lie together (query, key, value)."""
         flat = x.flatten(2)
         heads = self.qkv(self.norm(flat)).unflatten(1, (self.heads, 3, -1)).transpose(-1, -2)
-        query, key, value = heads.unbind(2)
+        query, key, value = heads.contiguous().unbind(2)  # else no fused attention takes them
         mixed = functional.scaled_dot_product_attention(query, key, value)
         change: Tensor = self.proj_out(mixed.transpose(-1, -2).flatten(1, 2))
         return (flat + change).view_as(x)

@@ -6,7 +6,7 @@ network's work. They are computed once and kept, as far as memory was granted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +59,9 @@ class Prepared:
         self, x: Float[Tensor, "batch channel height width"], t: Float[Tensor, " batch"]
     ) -> Float[Tensor, "branched out height width"]:
         """The network's answers: for all pictures with their first maps, then the next."""
-        modulations = (reader.modulation() for reader in self.readers)
+        modulations: Iterable[Modulation] = (reader.modulation() for reader in self.readers)
+        if all(reader.kept for reader in self.readers):
+            modulations = list(modulations)  # torch.compile makes one graph of a list
         answers: Tensor = self.net(x, t, modulations, self.low_res, self.branches)
         return answers
 
