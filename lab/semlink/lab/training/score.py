@@ -1,6 +1,7 @@
 """Score a diffusion network over the whole link, on photos that it was not trained on.
 
-    python -m semlink.lab.training.score CAMVID --network gesco-camvid --photos 40
+    python -m semlink.lab.training.score CAMVID --photos 40
+    python -m semlink.lab.training.score CAMVID --scheme spic --photos 40 --levels 3,8,inf
 
 Each photo of CamVid's test split is sent at several levels. The shipped segmenter looks at the
 picture that comes out; the question is how much of the map that was *sent* it finds there.
@@ -46,7 +47,11 @@ def score(
 
 def main(
     data: Annotated[Path, typer.Argument(help="CamVid's folder.")],
-    network: Annotated[str, typer.Option(help="Zoo name of the network.")] = "gesco-camvid",
+    scheme: Annotated[str, typer.Option(help="gesco or spic.")] = "gesco",
+    network: Annotated[
+        str | None,
+        typer.Option(help="Zoo name or folder.", show_default="the scheme's own"),
+    ] = None,
     photos: Annotated[int, typer.Option(min=1, help="How many, evenly spread.")] = 40,
     levels: Annotated[str, typer.Option(help="PSNR in dB, by commas; inf for none.")] = "5,10,inf",
 ) -> None:
@@ -56,7 +61,9 @@ def main(
     link, segmenter = Link.local(), Segmenter.load(str(find("segmenter-camvid")))
     typer.echo(f"{'PSNR dB':>8}{'mIoU':>8}{'accuracy':>10}")
     for level in levels.split(","):
-        settings = settings_from_fields({"network": network, "psnr_db": float(level)})
+        settings = settings_from_fields(
+            {"scheme": scheme, "network": network, "psnr_db": float(level)}
+        )
         counts = score(link, segmenter, test, chosen, settings)
         miou = np.nanmean(intersection_over_union(counts))
         accuracy = np.diagonal(counts).sum() / counts.sum()
