@@ -162,6 +162,7 @@ _budgets: SearchStrategy[dict[str, float]] = st.one_of(
 @st.composite
 def _transmission_settings(draw: DrawFn) -> TransmissionSettings:
     preset = draw(st.sampled_from(Preset))
+    budget = draw(_budgets)
     return TransmissionSettings(
         preset=preset,
         scheme=draw(st.sampled_from(list(PAPER if preset is Preset.PAPER else Scheme))),
@@ -172,7 +173,8 @@ def _transmission_settings(draw: DrawFn) -> TransmissionSettings:
         seed=draw(st.integers(0, 2**63 - 1)),
         channel=draw(_channel_settings()),
         receiver=draw(_receiver_settings),
-        **draw(_budgets),
+        bpp=budget.get("bpp"),
+        cpp=budget.get("cpp"),
     )
 
 
