@@ -207,7 +207,7 @@ class ReceiverSettings(_message.Message):
     steps: _builtins.int
     guidance: _builtins.float
     denoiser: _builtins.str
-    """none, fds"""
+    """none, fds, posterior"""
     preview_steps: _builtins.int
     csi: _builtins.str
     """perfect, estimated"""
