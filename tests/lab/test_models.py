@@ -158,6 +158,22 @@ def test_a_damaged_record_fails(tiny_gesco: Path, tmp_path: Path, text: str) -> 
     assert run("verify", folder).exit_code == 1
 
 
+def test_a_record_that_holds_is_kept_and_another_is_replaced(
+    tiny_gesco: Path, tmp_path: Path
+) -> None:
+    folder = copytree(tiny_gesco, tmp_path / "network")
+    path = record(folder)
+    assert path is not None
+    values = json.loads(path.read_text())["answer"]
+    nearly = json.dumps({"answer": [value + 1e-6 for value in values]})
+    path.write_text(nearly)
+    record(folder)
+    assert path.read_text() == nearly
+    path.write_text(json.dumps({"answer": [value + 1 for value in values]}))
+    record(folder)
+    assert json.loads(path.read_text())["answer"] == values
+
+
 def test_verify_refuses_what_is_not_there() -> None:
     assert "gesco-camvid" in refused("verify", "nothing")
 
