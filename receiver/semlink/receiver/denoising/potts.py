@@ -9,7 +9,7 @@ from torch.nn import functional
 
 Maps = Float[Tensor, "class height width"]
 
-# Couplings to the neighbours, found on CamVid's training maps. What stands upright in a street
+# Couplings to the neighbours, chosen on CamVid's validation maps. What stands upright in a street
 # (poles, trunks, people) is narrow, so that neighbours above and below agree most.
 VERTICAL, HORIZONTAL, DIAGONAL = 2.0, 0.5, 1.0
 ITERATIONS = 5
