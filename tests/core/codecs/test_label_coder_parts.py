@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from inspect import signature, unwrap
 
 import constriction
 import numpy as np
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy import ndimage
 
-from semlink.core.codecs.label_coder import tables
+from semlink.core.codecs.label_coder import compiling, tables
 from semlink.core.codecs.label_coder.logistic import LIMIT, ONE, SQUASH, STRETCH, UNIT
+from semlink.core.codecs.label_coder.mixing import EVEN, SEEN
 from semlink.core.codecs.label_coder.range_coding import (
     Tape,
     blank_tape,
@@ -22,7 +25,8 @@ from semlink.core.codecs.label_coder.range_coding import (
     read_bit,
     tape_of,
 )
-from semlink.core.codecs.label_coder.specks import smoothed
+from semlink.core.codecs.label_coder.specks import _fill, smoothed
+from semlink.core.codecs.label_coder.walking import walk
 from semlink.core.pictures import LabelMap
 
 
@@ -119,10 +123,20 @@ def test_the_name_lies_in_the_interval(bottom: int, length: int) -> None:
     assert 2 ** (96 - 8 * len(data)) <= length < 2 ** (104 - 8 * len(data))
 
 
-def test_packed_tables_keep_what_they_round() -> None:
-    once = tables.unpack(tables.pack(tables.model_of(tables.STREETS)))
-    for part, same in zip(once, tables.model_of(tables.STREETS), strict=True):
-        np.testing.assert_array_equal(part, same)
+def test_packed_tables_keep_all_but_what_they_round() -> None:
+    generator, model = np.random.default_rng(8), tables.untrained()
+    seen = generator.integers(0, 200, model.counters.size)
+    probability = generator.integers(64, ONE - 64, model.counters.size)
+    model.counters[:] = probability << 16 | seen
+    model.weights[:] = generator.integers(-3 * ONE, 3 * ONE, model.weights.shape)
+    kept = tables.unpack(tables.pack(model))
+    known = kept.counters != EVEN
+    assert (known == (seen >= tables.LEAST_SEEN))[probability != ONE // 2].all()
+    away = STRETCH[kept.counters >> 16] - STRETCH[probability]
+    assert np.abs(away[known]).max() <= tables.STEP // 2 + 4
+    assert (kept.counters & SEEN <= seen).all()
+    assert np.abs(kept.weights - model.weights).max() <= 4
+    assert np.abs(kept.refined - model.refined).max() < 64
 
 
 def test_models_are_copies() -> None:
@@ -171,3 +185,18 @@ def test_nothing_is_smaller_than_a_pixel(pixels: int) -> None:
 def test_a_map_that_is_a_speck_becomes_one_region() -> None:
     result = smoothed(speckled(4)[:3, :3], 1000)
     assert len(np.unique(result.labels)) == 1
+
+
+def test_nothing_is_kept_where_nothing_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def njit(**options: bool) -> Callable[[object], object]:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiling, "njit", njit)
+    assert compiling.compiled_and_kept(smoothed) is unwrap(smoothed)
+
+
+def test_machine_code_is_kept_for_this_source_only() -> None:
+    for function in (walk, _fill):
+        assert signature(function).parameters["sources"].default == compiling.SOURCES

@@ -7,9 +7,9 @@ by a range coder (`range_coding`). Counters and weights adapt while the map is c
 nothing or from tables trained on maps of streets (`tables`). All arithmetic is on integers: every
 machine and every version of every library decodes the same bytes to the same map.
 
-The loop over the pixels is compiled by numba at the first use in a process. That takes
-a second where numba found a folder to keep the machine code in, and some ten seconds otherwise
-and the very first time; `warm_up` has it done early.
+The loop over the pixels is compiled by numba at its first use in a process: half a second where
+numba finds the machine code of an earlier process, three to ten the very first time and
+where it may not write any folder. `warm_up` has it done early.
 """
 
 from __future__ import annotations

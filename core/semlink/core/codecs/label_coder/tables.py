@@ -51,11 +51,11 @@ UNTRAINED = 0
 STREETS = 1
 TABLES: dict[int, Tables] = {
     STREETS: Tables(
-        "streets-1.bin", "8bf031a7573cac9c1d2e6a59184b996c0b8b4fb502f863339cf0727582d4b7a7"
+        "streets-1.bin", "c344fc7bcfad4e1a68dd4f2868117eed906ef99b42698eb8299bbd727fc3b390"
     )
 }
 
-TRUST = (0.0, 0.35, 0.5, 0.7, 0.9, 1.0)  # in a counter, by its confidence
+TRUST = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # in a counter, by its confidence
 WEIGHT = 0.18  # of a counter that is trusted
 RATES = (5 * ONE // 1000, 3 * ONE // 1000)
 TRAINED_RATES = (2 * ONE // 1000, ONE // 2000)
@@ -64,7 +64,7 @@ MAGIC = b"semlink label tables 1\n"
 FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 2, "lp": 0, "pb": 0}]
 LEAST_SEEN = 2  # what was seen less is forgotten
 SEEN_FROM = np.array([LEAST_SEEN, 4, 12, 40])  # classes of a counter's age
-SEEN_AS = np.array([2, 6, 20, 60])
+SEEN_AS = np.array([1, 2, 5, 12])  # less than it was: the map at hand weighs more
 STEP = 128  # of a counter's logit
 LEVELS = 2 * LIMIT // STEP + 1
 
