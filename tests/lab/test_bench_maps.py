@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from semlink.core.errors import InternalError, InvalidInput
+from semlink.core.pictures import LabelMap, Size
+from semlink.lab import bench_maps
+from semlink.lab.bench_maps import CODECS, REFERENCE, MapCodec, measure, tell
+
+
+def steps(seed: int) -> LabelMap:
+    edges = np.random.default_rng(seed).integers(10, 40, 48).cumsum() % 50
+    return (np.arange(64) > edges[:, None]).astype(np.uint8) * np.uint8(7)
+
+
+def test_every_codec_is_measured_at_every_size() -> None:
+    rows = measure([steps(1), steps(2)], [Size(24, 32), Size(48, 64)])
+    assert [row.codec for row in rows] == [*CODECS, *CODECS]
+    assert {row.size for row in rows} == {"32x24", "64x48"}
+    assert all(row.saved == 0.0 for row in rows if row.codec == REFERENCE)
+    assert all(row.bpp > 0 and row.encode_ms > 0 and row.decode_ms > 0 for row in rows)
+
+
+def test_png_counts_no_framing() -> None:
+    labels = steps(3)
+    codec = CODECS["PNG"]
+    data = codec.encode(labels, (0, 7))
+    start = data.index(b"IDAT")
+    assert codec.count(data) == int.from_bytes(data[start - 4 : start])
+    assert len(data) - codec.count(data) < 100
+
+
+def test_a_codec_that_loses_something_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgetful = MapCodec(lambda *_: b"", lambda _, size, __: np.zeros(size, np.uint8))
+    monkeypatch.setitem(CODECS, "forgetful", forgetful)
+    with pytest.raises(InternalError, match="forgetful"):
+        measure([steps(4)], [Size(24, 32)])
+
+
+def test_the_table_and_its_json_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = measure([steps(5)], [Size(24, 32)])
+    tell(rows, json=True)
+    told = json.loads(capsys.readouterr().out)["rows"]
+    tell(rows, json=False)
+    drawn = capsys.readouterr().out
+    assert [row["codec"] for row in told] == list(CODECS)
+    assert all(f"{row['bpp']:.4f}" in drawn for row in told)
+
+
+@pytest.mark.parametrize("text", ["256", "0x3", "axb", "4x"])
+def test_a_size_is_written_with_an_x(text: str) -> None:
+    with pytest.raises(InvalidInput, match="256x192"):
+        bench_maps._size(text)
