@@ -36,7 +36,9 @@ class Receiver:
 
     @classmethod
     def load(
-        cls, networks: Sequence[str] = ("gesco-camvid",), device: str | None = None
+        cls,
+        networks: Sequence[str] = ("gesco-camvid", "spic-camvid"),
+        device: str | None = None,
     ) -> Receiver:
         """Loads networks by zoo name or folder.
 
