@@ -14,6 +14,7 @@ from semlink.lab.training.precision import allow_fast_kernels
 from semlink.lab.training.trainer import Task, Trainer, Training, export, train
 from semlink.receiver.device import pick_device
 from semlink.receiver.diffusion.unet import UNetConfig
+from semlink.zoo import find
 
 
 def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -24,7 +25,7 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
     parser.add_argument("--data", type=Path, help="CamVid folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--network", choices=NETWORKS, default="small")
-    parser.add_argument("--start", type=Path, help="network folder to start from")
+    parser.add_argument("--start", help="zoo name or folder of a network to start from")
     parser.add_argument("--minutes", type=float, default=Training.minutes)
     parser.add_argument("--batch", type=int, default=Training.batch)
     parser.add_argument("--lr", type=float, default=Training.lr)
@@ -65,5 +66,5 @@ def run(
     held_out = PackedPictures(test.photos[::47], test.labels[::47])
     trainer = Trainer(task, network, training, packed, device=device, compiled=options.compile)
     if options.start:
-        trainer.start_from(options.start)
+        trainer.start_from(find(options.start))
     train(trainer, options.out, held_out)

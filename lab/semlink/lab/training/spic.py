@@ -1,10 +1,10 @@
 """Train a SPADE U-Net to paint street scenes from class maps and coarse pictures, as in SPIC.
 
-    python -m semlink.lab.training.spic --data CAMVID --start GESCO_NETWORK --out RUN --minutes 35
+    python -m semlink.lab.training.spic --data CAMVID --start gesco-camvid --out RUN --minutes 35
     python -m semlink.lab.training.spic --out RUN --export zoo/semlink/zoo/weights/spic-camvid
 
-The network is GESCO's with the coarse picture as further input channels, and may start from one
-of GESCO's. The first command goes on where RUN/checkpoint.pt stands, if a run was killed, and
+The network is GESCO's with the coarse picture as further input channels, and may start from one of
+GESCO's. The first command goes on where RUN/checkpoint.pt stands, if a run was killed, and
 leaves the network in RUN/model.
 
 Pezone et al., arXiv:2310.15737. Maps are exact: they travel as bits. Coarse pictures go through
