@@ -56,6 +56,8 @@ def test_a_small_bench_measures_all(monkeypatch: pytest.MonkeyPatch) -> None:
         "tdl-a",
         "protobuf and back",
         "16qam-1/2",
+        "16qam-1/2",
     ]
     assert all(speed.ours > 0 for speed in speeds)
-    assert (speeds[-1].our_errors, speeds[-1].bare_errors) == (0, 0)
+    assert (speeds[-2].our_errors, speeds[-2].bare_errors) == (0, 0)
+    assert speeds[-1].name.endswith("Sionna's stopped")
