@@ -10,22 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from semlink.core.channel_settings import ChannelModel, ChannelSettings
+from semlink.core.choices import Csi, Denoiser, Preset, Sampler, Transport
 from semlink.core.frame import Frame, Gains, Layout, Propagation, Stream, StreamDraw
 from semlink.core.noise import GESCO_TABLE, NoiseKind
 from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.layouts import CodedLayout, SamplesLayout, coded_layout
 from semlink.core.phy.mcs import MCS
+from semlink.core.presets import PAPER
 from semlink.core.schemes import Scheme
-from semlink.core.settings import (
-    PAPER,
-    Csi,
-    Denoiser,
-    Preset,
-    ReceiverSettings,
-    Sampler,
-    TransmissionSettings,
-    Transport,
-)
+from semlink.core.settings import ReceiverSettings, TransmissionSettings
 
 levels_db = st.floats(allow_nan=False)
 names = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=12)

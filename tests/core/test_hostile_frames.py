@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from semlink.core.capture import Capture, capture_from_bytes, capture_to_bytes
+from semlink.core.choices import Csi
 from semlink.core.errors import CorruptData, InvalidInput, SemlinkError
 from semlink.core.frame import Frame, Gains, Propagation, StreamDraw
 from semlink.core.frame_serde import (
@@ -34,7 +35,7 @@ from semlink.core.phy.modulation import modulate
 from semlink.core.phy.radio import Radio
 from semlink.core.received import Received, ReceivedBits, ReceivedSamples
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Csi, TransmissionSettings
+from semlink.core.settings import TransmissionSettings
 from semlink.core.transmission import Transmission
 from semlink.protos.v1 import types_pb2 as pb
 

@@ -12,8 +12,10 @@ from hypothesis.strategies import DataObject, SearchStrategy
 from pydantic import BaseModel
 
 from semlink.core.channel_settings import ChannelSettings
+from semlink.core.choices import Preset
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import Size
+from semlink.core.presets import PAPER
 from semlink.core.schemes import Scheme
 from semlink.core.serde import (
     CHUNK_BYTES,
@@ -30,13 +32,7 @@ from semlink.core.serde import (
     transmission_from_proto,
     transmission_to_proto,
 )
-from semlink.core.settings import (
-    PAPER,
-    Preset,
-    ReceiverSettings,
-    TransmissionSettings,
-    settings_from_fields,
-)
+from semlink.core.settings import ReceiverSettings, TransmissionSettings, settings_from_fields
 from semlink.core.transmission import Transmission
 from semlink.protos.v1 import types_pb2 as pb
 

@@ -8,16 +8,14 @@ from pydantic import ValidationError
 
 from semlink.core.base_settings import validated
 from semlink.core.channel_settings import ChannelSettings
+from semlink.core.choices import Csi, Denoiser, Sampler
 from semlink.core.errors import InvalidInput
 from semlink.core.noise import NoiseKind
+from semlink.core.presets import PAPER
 from semlink.core.schemes import Scheme
 from semlink.core.settings import (
-    PAPER,
-    Csi,
-    Denoiser,
     PhotoSettings,
     ReceiverSettings,
-    Sampler,
     TransmissionSettings,
     settings_from_fields,
 )

@@ -9,20 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semlink.core.choices import Start
 from semlink.core.errors import CorruptData
 from semlink.core.headers import MAX_BYTES, MAX_FACTOR, CoarseMapHeader, MapHeader
 from semlink.core.phy.layouts import coded_layout
 from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Size
+from semlink.core.presets import RECEIVER_DEFAULTS
 from semlink.core.schemes import Scheme
 from semlink.core.serde import settings_from_proto, settings_to_proto
-from semlink.core.settings import (
-    RECEIVER_DEFAULTS,
-    ReceiverSettings,
-    Start,
-    TransmissionSettings,
-    settings_from_fields,
-)
+from semlink.core.settings import ReceiverSettings, TransmissionSettings, settings_from_fields
 from semlink.protos.v1 import types_pb2 as pb
 
 MAP = MapHeader(Size(360, 480), Size(192, 256), "camvid", 12, (0, 2, 11))

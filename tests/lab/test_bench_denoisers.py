@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semlink.core.settings import Denoiser
+from semlink.core.choices import Denoiser
 from semlink.lab import bench_denoisers
 from semlink.lab.bench_denoisers import Score, measure
 from semlink.lab.data import LabelledPictures, open_labelled

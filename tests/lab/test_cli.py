@@ -19,18 +19,11 @@ from typer.testing import CliRunner
 
 from semlink.core.capture import read_capture
 from semlink.core.channel_settings import ChannelModel, ChannelSettings
+from semlink.core.choices import Csi, Denoiser, Preset, Sampler, Transport
 from semlink.core.noise import NoiseKind
 from semlink.core.pictures import LabelMap, Rgb, decode_png
 from semlink.core.schemes import SEPARATE, Scheme
-from semlink.core.settings import (
-    Csi,
-    Denoiser,
-    PhotoSettings,
-    Preset,
-    ReceiverSettings,
-    Sampler,
-    Transport,
-)
+from semlink.core.settings import PhotoSettings, ReceiverSettings
 from semlink.lab.cli import app, main
 from semlink.lab.options import SETTINGS
 

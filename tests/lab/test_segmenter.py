@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from semlink.core.pictures import Size
 from semlink.lab.data import LabelledPictures
-from semlink.lab.training import segmenter
+from semlink.lab.training import backbone, segmenter
 from semlink.lab.training.augment import jitter_colours, random_crop
 from semlink.lab.training.segmenter import VOID, Recipe, Training
 from semlink.transmitter.segmentation import Segmenter
@@ -161,9 +161,9 @@ def test_the_published_backbone_keeps_its_answers(data_root: Path) -> None:
     caffe = rgb.flip(1) * 255 - torch.tensor([104.0, 117.0, 123.0])[:, None, None]
     kernel, bias = published["conv1.weight"].float(), published["conv1.bias"].float()
     expected = functional.relu(functional.conv2d(caffe, kernel, bias, stride=2, padding=3))
-    mean = torch.tensor(segmenter.CAFFE_MEAN)[:, None, None]
+    mean = torch.tensor(backbone.MEAN)[:, None, None]
     model.backbone.config.out_features = ["stem"]
-    found = model.backbone((rgb - mean) / segmenter.STD).feature_maps[0]
+    found = model.backbone((rgb - mean) / backbone.STD).feature_maps[0]
 
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
     assert not model.backbone.conv1.weight.requires_grad

@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import maximum_filter, uniform_filter
 from torch import Tensor
 
-from semlink.core.settings import Denoiser
+from semlink.core.choices import Denoiser
 from semlink.receiver.denoising import DENOISERS
 from semlink.receiver.denoising.fds import fds, weighted_fds
 

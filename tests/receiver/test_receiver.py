@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from semlink.core.choices import Csi, Denoiser, Sampler
 from semlink.core.codecs.label_map import encode_map
 from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
 from semlink.core.events import (
@@ -32,7 +33,7 @@ from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Size
 from semlink.core.received import ReceivedSamples
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Csi, Denoiser, ReceiverSettings, Sampler
+from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.denoising.fds import fds
 from semlink.receiver.diffusion.guidance import guided

@@ -8,8 +8,8 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import Generator, Tensor
 
+from semlink.core.choices import Sampler
 from semlink.core.errors import InvalidInput
-from semlink.core.settings import Sampler
 from semlink.receiver.diffusion.samplers import (
     SAMPLERS,
     Process,

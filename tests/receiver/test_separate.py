@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from semlink.core.choices import Csi
 from semlink.core.codecs.table import CODECS
 from semlink.core.errors import CorruptData
 from semlink.core.events import Event, Lost, Outcome, Reconstructed
@@ -17,7 +18,7 @@ from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Rgb, Size, read_photo, resize
 from semlink.core.received import Received, ReceivedBits, ReceivedSamples
 from semlink.core.schemes import SEPARATE, Scheme
-from semlink.core.settings import Csi, ReceiverSettings
+from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.lab.sending import demo_photo
 from semlink.receiver.networks import DiffusionNetwork

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from semlink.core.choices import Sampler, Start
 from semlink.core.codecs.label_map import encode_map
 from semlink.core.codecs.thumbnail import encode_thumbnail, thumbnail_size
 from semlink.core.errors import CorruptData, InvalidInput
@@ -18,7 +19,7 @@ from semlink.core.headers import CoarseMapHeader, MapHeader
 from semlink.core.pictures import Rgb, Size
 from semlink.core.received import Received, ReceivedBits
 from semlink.core.schemes import Scheme
-from semlink.core.settings import ReceiverSettings, Sampler, Start
+from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.diffusion.guidance import guided
 from semlink.receiver.diffusion.samplers import ddim, run, spaced_timesteps

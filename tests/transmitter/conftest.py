@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semlink.core.choices import Csi
 from semlink.core.event_serde import event_to_proto
 from semlink.core.events import (
     Demodulated,
@@ -29,7 +30,6 @@ from semlink.core.headers import MapHeader
 from semlink.core.phy.demodulation import demodulate
 from semlink.core.pictures import Rgb
 from semlink.core.serving import Service, running_server
-from semlink.core.settings import Csi
 from semlink.protos.v1 import channel_pb2, channel_pb2_grpc
 from semlink.protos.v1 import types_pb2 as pb
 from semlink.transmitter.front import Front

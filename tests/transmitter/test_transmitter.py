@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from semlink.core.choices import Preset, Transport
 from semlink.core.codecs.label_map import decode_map
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.headers import MapHeader
@@ -17,7 +18,7 @@ from semlink.core.phy.radio import Radio
 from semlink.core.phy.samples import symbols_to_samples
 from semlink.core.pictures import LabelMap, Rgb, Size
 from semlink.core.schemes import Scheme
-from semlink.core.settings import PhotoSettings, Preset, TransmissionSettings, Transport
+from semlink.core.settings import PhotoSettings, TransmissionSettings
 from semlink.core.taxonomy import CAMVID
 from semlink.transmitter.schemes import ENCODERS
 from semlink.transmitter.schemes.source import Scene, Source

@@ -12,7 +12,8 @@ from semlink.core.base_settings import Settings, validated
 from semlink.core.channel_settings import ChannelSettings
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import Size
-from semlink.core.settings import ReceiverSettings, TransmissionSettings, with_preset
+from semlink.core.presets import with_preset
+from semlink.core.settings import ReceiverSettings, TransmissionSettings
 from semlink.core.transmission import Transmission
 from semlink.protos.v1 import types_pb2 as pb
 

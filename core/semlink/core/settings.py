@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from semlink.core.base_settings import MODEL_NAME, Finite, Settings, validated
 from semlink.core.channel_settings import ChannelSettings
+from semlink.core.choices import Csi, Denoiser, Preset, Sampler, Start, Transport
 from semlink.core.errors import InvalidInput
 from semlink.core.noise import NoiseKind
 from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.mcs import protection
+from semlink.core.presets import PAPER, RECEIVER_DEFAULTS, with_preset
 from semlink.core.schemes import Scheme
 
 MULTIPLE = 32  # sides of the working picture; what the shipped networks need
-
-
-class Preset(StrEnum):
-    """Where the settings that nobody states come from."""
-
-    SEMLINK = "semlink"
-    PAPER = "paper"  # what was published, free side information included
-
-
-class Transport(StrEnum):
-    """How a label map travels."""
-
-    ANALOG = "analog"  # one-hot, as samples
-    DIGITAL = "digital"  # losslessly coded, as bits
-
-
-class Csi(StrEnum):
-    """How the receiver knows the channel's gains."""
-
-    PERFECT = "perfect"
-    ESTIMATED = "estimated"  # from pilots
-
-
-class Sampler(StrEnum):
-    """How the diffusion model walks from noise to the picture."""
-
-    DDPM = "ddpm"
-    DDIM = "ddim"
-    DPM_SOLVER = "dpm-solver"  # DPM-Solver++ 2M
-
-
-class Start(StrEnum):
-    """What the coarse picture is when the diffusion model starts from it."""
-
-    NOISED = "noised"  # brought to the noise level of the first timestep
-    CLEAN = "clean"  # as it is, at the published timesteps
-
-
-class Denoiser(StrEnum):
-    """What is done to the received map before it conditions the diffusion model."""
-
-    NONE = "none"
-    FDS = "fds"  # the published block: 3x3 average, then 3x3 maximum
-    POSTERIOR = "posterior"  # of the classes, given that a pixel has one and neighbours agree
 
 
 class ReceiverSettings(Settings):
@@ -247,41 +204,6 @@ class TransmissionSettings(PhotoSettings):
     def grid(self) -> ResourceGrid | None:
         """How the streams lie in time and frequency; None for symbols in mere sequence."""
         return self.channel.grid(estimated=self.receiver.csi is Csi.ESTIMATED)
-
-
-# Where a scheme's receiver differs from the defaults of `ReceiverSettings`.
-RECEIVER_DEFAULTS: dict[Scheme, dict[str, Any]] = {
-    Scheme.SPIC: {"network": "spic-camvid", "steps": 20, "guidance": 1.5, "start_timestep": 200},
-}
-
-# What the publications used where they differ from our defaults; a user's own settings go first.
-# GESCO: github.com/ispamm/GESCO, README and image_sample.py.
-# SPIC: github.com/frapez1/SPIC, README and image_sample.py.
-PAPER: dict[Scheme, dict[str, Any]] = {
-    Scheme.GESCO: {
-        "transport": Transport.ANALOG,
-        "sampler": Sampler.DDPM,
-        "steps": 1000,
-        "guidance": 2.0,
-        "denoiser": Denoiser.FDS,
-    },
-    Scheme.SPIC: {
-        "coarse_factor": 4,
-        "sampler": Sampler.DDPM,
-        "steps": 20,
-        "guidance": 1.5,
-        "start": Start.CLEAN,
-        "start_timestep": 200,
-    },
-}
-
-
-def with_preset(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat fields, completed by the preset that they name; checking them is left to the models."""
-    scheme = fields.get("scheme", Scheme.GESCO)
-    if fields.get("preset") != Preset.PAPER or scheme not in list(PAPER):
-        return dict(fields)
-    return PAPER[Scheme(scheme)] | dict(fields)
 
 
 def settings_from_fields(fields: Mapping[str, Any]) -> TransmissionSettings:

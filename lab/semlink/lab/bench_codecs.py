@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from semlink.core.choices import Transport
 from semlink.core.errors import InvalidInput
 from semlink.core.phy.radio import HEADER
 from semlink.core.schemes import SEPARATE, Scheme
-from semlink.core.settings import Transport
 from semlink.lab.console import ENDINGS, print_json, wide_console
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo

@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from semlink.channel.models import propagate
+from semlink.core.choices import Denoiser
 from semlink.core.headers import MapHeader
 from semlink.core.message import Message, SamplesPayload
 from semlink.core.phy.demodulation import demodulate
@@ -33,12 +34,7 @@ from semlink.core.phy.radio import Radio
 from semlink.core.pictures import LabelMap, Size, working_size
 from semlink.core.received import ReceivedSamples
 from semlink.core.schemes import Scheme
-from semlink.core.settings import (
-    MULTIPLE,
-    Denoiser,
-    TransmissionSettings,
-    settings_from_fields,
-)
+from semlink.core.settings import MULTIPLE, TransmissionSettings, settings_from_fields
 from semlink.core.taxonomy import TAXONOMIES
 from semlink.core.transmission import Transmission
 from semlink.lab.console import print_json, wide_console

@@ -12,6 +12,7 @@ import typer
 
 from semlink.core.errors import STATUS, Cancelled, SemlinkError
 from semlink.lab import options as opt
+from semlink.lab.bench_cli import bench
 from semlink.lab.models_cli import models
 
 app = typer.Typer(
@@ -20,7 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Measure where the time goes.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
 
@@ -143,74 +143,3 @@ def doctor(device: opt.Device = None, json: opt.Json = False) -> None:
     checks = examine(device)
     tell(checks, json=json)
     raise typer.Exit(int(any(check.level == "fail" for check in checks)))
-
-
-@bench.command("link")
-@opt.takes(opt.SETTINGS)
-def bench_link(
-    photos: Annotated[
-        list[Path] | None, typer.Argument(help="Files.", show_default="two bundled ones")
-    ] = None,
-    device: opt.Device = None,
-    link: opt.LinkAddress = None,
-    json: opt.Json = False,
-    **settings: Any,
-) -> None:
-    """Seconds per stage, mean over the photos, after one that warms up."""
-    from semlink.lab.bench import measure, tell
-
-    tell(measure(photos or [], settings, link=link, device=device), json=json)
-
-
-@bench.command("codecs")
-@opt.takes(name for name in opt.SETTINGS if name not in ("scheme", "preset", *opt.LEVELS))
-def bench_codecs(
-    photo: opt.Photo,
-    psnr_db: Annotated[
-        list[float] | None,
-        typer.Option(
-            help="Es/N0 in dB; give several to see the cliff.",
-            rich_help_panel=opt.LEVEL,
-            show_default="10",
-        ),
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Also gesco, whose map travels as bits.")
-    ] = False,
-    device: opt.Device = None,
-    link: opt.LinkAddress = None,
-    json: opt.Json = False,
-    **settings: Any,
-) -> None:
-    """Send a photo by every conventional codec over the same channel, at the same cost."""
-    from semlink.lab.bench_codecs import measure, tell
-
-    tables = measure(
-        photo, settings, levels_db=psnr_db or [10.0], every=every, link=link, device=device
-    )
-    tell(tables, json=json)
-
-
-@bench.command("radio")
-def bench_radio(json: opt.Json = False) -> None:
-    """Channel, serialisation and decoder beside bare Sionna; takes some minutes."""
-    from semlink.lab.bench_radio import measure, tell
-
-    tell(measure(), json=json)
-
-
-@bench.command("networks")
-def bench_networks(
-    networks: Annotated[
-        list[str] | None, typer.Argument(help="Names or folders.", show_default="a few")
-    ] = None,
-    compiled: Annotated[
-        bool, typer.Option("--compiled", help="Let torch.compile work on them first: minutes.")
-    ] = False,
-    device: opt.Device = None,
-    json: opt.Json = False,
-) -> None:
-    """A sampler's step: the plain network beside one that has read its map before."""
-    from semlink.lab.bench_networks import measure, tell
-
-    tell(measure(networks or [], device=device, compiled=compiled), json=json)

@@ -12,13 +12,13 @@ from jaxtyping import Bool, Int64
 
 from semlink.channel.models import propagate
 from semlink.core.channel_settings import ChannelModel, ChannelSettings
+from semlink.core.choices import Csi
 from semlink.core.frame import Frame, Stream
 from semlink.core.noise import NoiseKind
 from semlink.core.phy.coding import decode_bits, encode_blocks
 from semlink.core.phy.equalisation import equalise
 from semlink.core.phy.layouts import CodedLayout, coded_layout
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Csi
 from semlink.core.transmission import Transmission
 
 BLOCK_BYTES = 126  # 1024 bits with the CRC

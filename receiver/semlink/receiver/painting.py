@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from semlink.core.choices import Start
 from semlink.core.events import Progress, Reconstructed
 from semlink.core.pictures import Rgb, Size, resize
-from semlink.core.settings import ReceiverSettings, Start
+from semlink.core.settings import ReceiverSettings
 from semlink.receiver.diffusion.samplers import SAMPLERS, Step, spaced_timesteps
 from semlink.receiver.diffusion.unet import enlarged
 from semlink.receiver.networks import DiffusionNetwork

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semlink.core.choices import Csi
 from semlink.core.errors import CorruptData, InvalidInput
 from semlink.core.frame import Frame, Gains, Propagation, StreamDraw
 from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
@@ -16,7 +17,6 @@ from semlink.core.phy.layouts import CodedLayout, coded_layout
 from semlink.core.phy.modulation import modulate
 from semlink.core.phy.radio import Radio
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Csi
 
 OFDM = ResourceGrid(14, 24, 2, 30e3, delay_spread_s=100e-9, doppler_hz=10.0)
 BLOCK = ResourceGrid(100, 1, 8)

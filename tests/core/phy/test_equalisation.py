@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from semlink.core.choices import Csi
 from semlink.core.errors import InvalidInput
 from semlink.core.frame import Gains, Layout, Stream
 from semlink.core.phy.equalisation import Equalised, equalise
 from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.layouts import CodedLayout, SamplesLayout
-from semlink.core.settings import Csi
 
 OFDM = ResourceGrid(14, 36, 2, 30e3, delay_spread_s=200e-9, doppler_hz=20.0)
 BLOCK = ResourceGrid(40, 1, 8)

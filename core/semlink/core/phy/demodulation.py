@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from semlink.core.choices import Csi
 from semlink.core.errors import CorruptData
 from semlink.core.frame import Frame, Gains, Propagation, Stream, StreamDraw
 from semlink.core.phy.coding import decode_blocks
@@ -11,7 +12,6 @@ from semlink.core.phy.modulation import control_information
 from semlink.core.phy.radio import HEADER
 from semlink.core.phy.samples import symbols_to_samples, variance_per_sample
 from semlink.core.received import Received, ReceivedBits, ReceivedPayload, ReceivedSamples
-from semlink.core.settings import Csi
 
 
 def demodulate(propagation: Propagation, csi: Csi) -> Received:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex64, Float32
 
+from semlink.core.choices import Csi
 from semlink.core.errors import InvalidInput
 from semlink.core.frame import Gains, Stream
 from semlink.core.phy.estimation import estimate_channel
 from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.layouts import CodedLayout
-from semlink.core.settings import Csi
 
 LEAST_GAIN_POWER = 1e-20  # what is weaker has not arrived
 

@@ -7,12 +7,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from semlink.core.choices import Preset
 from semlink.core.errors import InvalidInput
 from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.layouts import MAX_PAYLOAD_BYTES, CodedLayout, coded_layout
 from semlink.core.phy.mcs import HEADER_MCS, MCS, Mcs, mcs_named, protection
 from semlink.core.pictures import Size
-from semlink.core.settings import Preset, TransmissionSettings
+from semlink.core.settings import TransmissionSettings
 
 HEADER = "header"  # name of the stream that carries it
 CONTROL_BYTES = 4  # per payload of bits: 1 byte for its MCS, 3 for its length

@@ -11,7 +11,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from semlink.core.pictures import Size
 from semlink.lab.data import open_labelled
+from semlink.transmitter.segmentation import Segmenter
 
 MEAN_LEVEL = 0.48  # of every photo after `even_exposure`; the median of CamVid is 0.38
 SMALLEST_VIEW = 0.65  # side of a view over the side of its picture
@@ -50,6 +52,18 @@ def pack_camvid(
         photos.append(lit.round().to(torch.uint8)[0])
         labels.append(_nearest(torch.tensor(label), *size))
     return PackedPictures(torch.stack(photos), torch.stack(labels))
+
+
+def with_found_labels(packed: PackedPictures, segmenter: Segmenter) -> PackedPictures:
+    """Every picture twice: with its own labels, and with those that a segmenter finds in it.
+
+    A network that paints found maps has to know what a segmenter gets wrong.
+    """
+    photos = packed.photos.permute(0, 2, 3, 1).cpu().numpy()
+    size = Size(*photos.shape[1:3])
+    found = [torch.tensor(segmenter.label_map(photo, size)) for photo in photos]
+    labels = torch.cat([packed.labels, torch.stack(found).to(packed.labels)])
+    return PackedPictures(packed.photos.repeat(2, 1, 1, 1), labels)
 
 
 def even_exposure(

@@ -23,7 +23,6 @@ import torch
 import typer
 from jaxtyping import Float, Float64, Int64
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 from transformers import UperNetConfig, UperNetForSemanticSegmentation
@@ -32,6 +31,7 @@ from semlink.core.pictures import LabelMap, Size
 from semlink.core.taxonomy import CAMVID
 from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.training.augment import jitter_colours, random_crop
+from semlink.lab.training.backbone import MEAN, STD, load_published
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.precision import allow_fast_kernels, mixed_precision
 from semlink.receiver.device import pick_device
@@ -41,11 +41,9 @@ from semlink.transmitter.squeezenet import SqueezeNetConfig, register
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 VOID = len(CAMVID.classes) - 1
-CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # RGB, what SqueezeNet was trained with
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 20  # between looks at the loss, each of which waits for the device
 SAVE_S = 120
-STD = 0.225  # of every channel: the published weights take pixels of 0..255, see load_backbone
 
 
 @dataclass(frozen=True)
@@ -97,13 +95,9 @@ def build(hidden_size: int = 64) -> UperNetForSemanticSegmentation:
 def load_backbone(model: UperNetForSemanticSegmentation, weights: Path) -> None:
     """Put the published ImageNet weights of SqueezeNet 1.0 under the head.
 
-    They take BGR pixels of 0..255 minus a mean; the stem is turned to RGB pixels of 0..1 minus
-    that mean, over `STD`. The stem then stays as it is: a few hundred photos teach it nothing.
+    The first layer then stays as it is: a few hundred photos teach it nothing.
     """
-    state = {name: value.float() for name, value in load_file(weights).items()}
-    state["conv1.weight"] = state["conv1.weight"].flip(1) * (255 * STD)
-    wanted = model.backbone.state_dict()
-    model.backbone.load_state_dict({name: state[name] for name in wanted})
+    load_published(model.backbone, weights)
     model.backbone.conv1.requires_grad_(False)
 
 
@@ -139,7 +133,7 @@ def export(model: UperNetForSemanticSegmentation, folder: Path, short_side: int)
         "image_processor_type": "SegformerImageProcessor",
         "size": {"shortest_edge": short_side},
         "resample": int(Image.Resampling.BILINEAR),
-        "image_mean": CAFFE_MEAN,
+        "image_mean": MEAN,
         "image_std": [STD] * 3,
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
@@ -167,7 +161,7 @@ class Training:
         self.photos = [photo.to(device) for photo in photos]
         self.labels = [map_.to(device) for map_ in labels]
         self.weights = class_weights(labels).to(device)
-        self.mean = torch.tensor(CAFFE_MEAN, device=device)[:, None, None]
+        self.mean = torch.tensor(MEAN, device=device)[:, None, None]
         self.optimiser = self._optimiser()
 
     def _optimiser(self) -> torch.optim.Optimizer:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
 from semlink.core.errors import NotFound
+from semlink.lab.feature_distance import FeatureDistance
 from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from semlink.lab.training.ema import Ema
 from semlink.lab.training.maps import one_hot
@@ -59,6 +60,8 @@ class Training:
         lr: highest learning rate.
         warmup_steps: steps until it is reached.
         ema: largest decay of the weights' moving average.
+        perceptual: weight of the distance in features between the guess and the clean picture;
+            times the share of signal power, for guesses from noise are no pictures.
         loss_cap: largest weight of a sample's error in the clean picture; the weight is
             1 / sigma^2 (the v-loss) below it.
         height: of the pictures, in pixels.
@@ -73,6 +76,7 @@ class Training:
     lr: float = 8e-4
     warmup_steps: int = 200
     ema: float = 0.9995
+    perceptual: float = 0.1
     loss_cap: float = 5.0
     height: int = 192
     width: int = 256
@@ -110,6 +114,7 @@ class Trainer:
         config: shape of the network.
         training: how to train it.
         packed: what to train it on.
+        distance: of pictures in features, where the loss is to heed it.
         device: where all of this lives; on CUDA the network computes in bf16.
         compiled: whether to compile the network; on CUDA only, elsewhere it takes too long.
     """
@@ -121,11 +126,15 @@ class Trainer:
         training: Training,
         packed: PackedPictures,
         *,
+        distance: FeatureDistance | None = None,
         device: torch.device = CPU,
         compiled: bool = False,
     ):
         self.task, self.training, self.device = task, training, device
         self.packed = packed.to(device)
+        self.distance = distance
+        if distance is not None:
+            distance.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         torch.manual_seed(training.seed)
         self.net = SpadeUNet(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         on_cuda = device.type == "cuda"
@@ -148,7 +157,7 @@ class Trainer:
         return answer
 
     def loss(self, indices: Tensor, generator: Generator) -> Tensor:
-        """Weighted squared error of the clean picture on one batch."""
+        """Weighted error of the clean picture on one batch."""
         size = (self.training.height, self.training.width)
         clean, labels = random_views(self.packed, indices, *size, generator)
         class_map = one_hot(labels, self.net.config.map_channels)
@@ -160,7 +169,11 @@ class Trainer:
         signal, sigma = self.schedule.at(batch.t, x)
         guess = clean_from(answer.float(), x, signal, sigma, self.process.prediction)
         weight = (1 / sigma.square()).clamp(max=self.training.loss_cap)
-        return (weight * (guess - batch.clean).square()).mean()
+        loss: Tensor = (weight * (guess - batch.clean).square()).mean()
+        if self.distance is not None:
+            seen = self.distance(*_same_quarter(guess.clamp(-1, 1), batch.clean, generator))
+            loss = loss + self.training.perceptual * (signal.square().flatten() * seen).mean()
+        return loss
 
     def update(self, indices: Tensor, generator: Generator) -> Tensor:
         """One optimiser step; returns the loss without waiting for the device."""
@@ -216,6 +229,16 @@ class Trainer:
         self.ema.load(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+
+def _same_quarter(pictures: Tensor, truth: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """The same random window of both, half as high and wide: a quarter of the work."""
+    rows, columns = (side // 2 for side in truth.shape[-2:])
+    corner = torch.rand(2, generator=generator, device=generator.device).tolist()
+    top, left = int(corner[0] * (rows + 1)), int(corner[1] * (columns + 1))
+    window = (..., slice(top, top + rows), slice(left, left + columns))
+    flat = {"memory_format": torch.channels_last}
+    return pictures[window].contiguous(**flat), truth[window].contiguous(**flat)
 
 
 def _widened(weight: Tensor, like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from semlink.core.settings import Denoiser
+from semlink.core.choices import Denoiser
 from semlink.receiver.denoising.fds import weighted_fds
 from semlink.receiver.denoising.potts import posterior
 

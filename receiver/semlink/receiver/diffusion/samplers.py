@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from semlink.core.choices import Sampler
 from semlink.core.errors import InvalidInput
-from semlink.core.settings import Sampler
 from semlink.receiver.diffusion.schedule import (
     NoiseSchedule,
     Prediction,

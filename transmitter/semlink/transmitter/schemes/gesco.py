@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from semlink.core.choices import Transport
 from semlink.core.codecs.label_map import encode_map
 from semlink.core.headers import MapHeader
 from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
 from semlink.core.phy.radio import Radio, impossible_budget
 from semlink.core.pictures import LabelMap
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Transport
 from semlink.transmitter.schemes.source import Source
 
 PAYLOAD = "map"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from semlink.core.choices import Preset
 from semlink.core.codecs.label_map import encode_map
 from semlink.core.codecs.table import CODECS
 from semlink.core.codecs.thumbnail import (
@@ -20,7 +21,6 @@ from semlink.core.phy.mcs import DEFAULT_MCS
 from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Rgb, resize
 from semlink.core.schemes import Scheme
-from semlink.core.settings import Preset
 from semlink.transmitter.schemes.rate_search import fit, psnr_db
 from semlink.transmitter.schemes.source import Source
 
