@@ -14,7 +14,8 @@ from semlink.receiver import networks
 from semlink.receiver.diffusion.samplers import Denoise, Process
 from semlink.receiver.diffusion.schedule import linear_schedule
 from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
-from semlink.receiver.networks import DiffusionNetwork, fitted, load_network
+from semlink.receiver.loading import load_network
+from semlink.receiver.networks import DiffusionNetwork, fitted
 
 CPU = torch.device("cpu")
 SPIC = UNetConfig(
@@ -72,6 +73,7 @@ def test_pictures_in_flight_share_what_is_kept(
     tiny_gesco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painter = load_network(str(tiny_gesco), CPU)
+    assert isinstance(painter, DiffusionNetwork)
     x, t, class_map = torch.randn(1, 3, 64, 96), torch.tensor([300.0]), torch.rand(1, 12, 64, 96)
 
     def kept() -> int:

@@ -92,6 +92,7 @@ class Spy(DiffusionNetwork):
 @pytest.fixture
 def spy(receiver: Receiver) -> Spy:
     network = receiver.networks[NAME]
+    assert isinstance(network, DiffusionNetwork)
     return Spy(network.net, network.process, network.taxonomy)
 
 
@@ -135,6 +136,7 @@ def test_the_picture_is_what_the_sampler_alone_paints(
     receiver: Receiver, reconstruct: Callable[..., list[Event]], arrived: Propagation
 ) -> None:
     network = receiver.networks[NAME]
+    assert isinstance(network, DiffusionNetwork)
     generator = torch.Generator().manual_seed(TRANSMISSION.seed_for("diffusion"))
     noise = torch.randn(1, 3, 64, 96, generator=generator)
     class_map = torch.zeros(1, 12, 64, 96)

@@ -24,6 +24,7 @@ from semlink.core.transmission import Transmission
 from semlink.receiver.diffusion.guidance import guided
 from semlink.receiver.diffusion.samplers import ddim, run, spaced_timesteps
 from semlink.receiver.diffusion.unet import enlarged
+from semlink.receiver.networks import DiffusionNetwork
 from semlink.receiver.painting import published_timesteps, to_rgb
 from semlink.receiver.receiver import Receiver
 from semlink.receiver.schemes import DECODERS
@@ -128,6 +129,7 @@ def test_the_picture_is_what_the_sampler_alone_paints(
 ) -> None:
     """Published: the clean coarse picture is passed off as the noisy one."""
     network = receiver.networks[NAME]
+    assert isinstance(network, DiffusionNetwork)
     class_map = (torch.arange(12)[:, None, None] == torch.from_numpy(labels)).float()[None]
     generator = torch.Generator().manual_seed(TRANSMISSION.seed_for("diffusion"))
     noise = torch.randn(1, 3, *WORKING, generator=generator)
@@ -153,6 +155,7 @@ def test_without_the_coarse_picture_the_map_alone_is_painted_from_noise(
     events = decode(coarse=lost(payloads[1]))
     assert painted(events).lost == ("coarse",)
     network = receiver.networks[NAME]
+    assert isinstance(network, DiffusionNetwork)
     class_map = (torch.arange(12)[:, None, None] == torch.from_numpy(labels)).float()[None]
     generator = torch.Generator().manual_seed(TRANSMISSION.seed_for("diffusion"))
     noise = torch.randn(1, 3, *WORKING, generator=generator)

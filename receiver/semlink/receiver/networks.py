@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from weakref import WeakSet
 
 import torch
@@ -18,7 +19,8 @@ from semlink.receiver.diffusion.prepared import KEPT_BYTES, Prepared
 from semlink.receiver.diffusion.samplers import Denoise, Process
 from semlink.receiver.diffusion.unet import SpadeUNet
 from semlink.receiver.diffusion.weights import load_diffusion
-from semlink.zoo import find, names, verify
+
+REHEARSAL_PX = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,17 @@ class DiffusionNetwork:
     def multiple(self) -> int:
         """What the sides of a picture must be multiples of."""
         return self.net.config.multiple
+
+    def warm(self) -> None:
+        """Paint something small, so that no picture pays for the first run."""
+        side = -(-REHEARSAL_PX // self.multiple) * self.multiple
+        config = self.net.config
+        class_map = torch.zeros(1, self.classes, side, side)
+        noise = torch.zeros(1, config.image_channels, side, side)
+        coarse = config.low_res_channels
+        low_res = torch.zeros(1, coarse, side, side) if coarse else None
+        denoise = self.denoiser(class_map, 2.0, low_res)
+        denoise(noise.to(self.device), torch.zeros(1).to(self.device))
 
     def denoiser(
         self,
@@ -92,16 +105,17 @@ class DiffusionNetwork:
             )
 
 
-def load_network(name: str, device: torch.device) -> DiffusionNetwork:
-    """A network of the zoo, whose checksums must be right, or of a folder.
+def load_diffusion_network(name: str, folder: Path, device: torch.device) -> DiffusionNetwork:
+    """A SPADE U-Net from its folder.
+
+    Args:
+        name: for errors.
+        folder: with config.json and model.safetensors.
+        device: where it will work.
 
     Raises:
-        NotFound: no such network.
         CorruptData: its files are damaged or do not fit each other.
     """
-    folder = find(name)
-    if name in names():
-        verify(name)
     net, config = load_diffusion(folder, device, pick_dtype(device))
     check_classes(name, config.taxonomy, net.config.map_channels)
     return DiffusionNetwork(net, config.process(), config.taxonomy)

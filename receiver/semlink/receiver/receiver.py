@@ -6,8 +6,6 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
-import torch
-
 from semlink.core.errors import NotFound
 from semlink.core.events import Demodulated, Event, Lost, Outcome, PayloadVerdict
 from semlink.core.frame import Propagation
@@ -17,21 +15,19 @@ from semlink.core.received import Received, ReceivedBits, ReceivedPayload
 from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.device import pick_device
-from semlink.receiver.networks import DiffusionNetwork, load_network
+from semlink.receiver.loading import Network, load_network
 from semlink.receiver.schemes import DECODERS
 from semlink.receiver.schemes.job import Job
 
-REHEARSAL_PX = 64
-
 
 class Receiver:
-    """Holds the diffusion networks and runs the schemes' decoders.
+    """Holds the networks and runs the schemes' decoders.
 
     Args:
         networks: by the name under which settings ask for them.
     """
 
-    def __init__(self, networks: Mapping[str, DiffusionNetwork]):
+    def __init__(self, networks: Mapping[str, Network]):
         self.networks = dict(networks)
 
     @classmethod
@@ -58,16 +54,9 @@ class Receiver:
     def warm(self) -> None:
         """Asks every network once, so that no picture pays for the first run."""
         for network in self.networks.values():
-            side = -(-REHEARSAL_PX // network.multiple) * network.multiple
-            class_map = torch.zeros(1, network.classes, side, side)
-            noise = torch.zeros(1, network.net.config.image_channels, side, side)
-            t = torch.zeros(1)
-            channels = network.net.config.low_res_channels
-            low_res = torch.zeros(1, channels, side, side) if channels else None
-            denoise = network.denoiser(class_map, 2.0, low_res)
-            denoise(noise.to(network.device), t.to(network.device))
+            network.warm()
 
-    def network(self, name: str) -> DiffusionNetwork:
+    def network(self, name: str) -> Network:
         """The network of that name.
 
         Raises:

@@ -37,7 +37,7 @@ def decode(job: Job) -> Generator[Event, None, None]:
     """
     started = perf_counter()
     header = MapHeader.from_bytes(job.header)
-    network = job.network(job.settings.network)
+    network = job.network(DiffusionNetwork)
     check_network(header, network, job.settings.network)
     maps = _received_and_denoised(job, header)
     if maps is None:

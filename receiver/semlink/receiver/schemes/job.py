@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
+from semlink.core.errors import InvalidInput
 from semlink.core.events import Event
 from semlink.core.received import Received
 from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
-from semlink.receiver.networks import DiffusionNetwork
+from semlink.receiver.loading import Network
+
+N = TypeVar("N", bound=Network)
 
 
 @dataclass(frozen=True)
@@ -20,19 +24,37 @@ class Job:
         received: header, which arrived, and payloads.
         settings: of the receiver.
         transmission: whose seed every draw follows.
-        network: the network of a name.
+        serve: finds the network of a name.
     """
 
     received: Received
     settings: ReceiverSettings
     transmission: Transmission
-    network: Callable[[str], DiffusionNetwork]
+    serve: Callable[[str], Network]
 
     @property
     def header(self) -> bytes:
         """The scheme's header."""
         assert self.received.header is not None, "without a header there is no job"
         return self.received.header
+
+    def network(self, kind: type[N]) -> N:
+        """The network that the settings name.
+
+        Raises:
+            NotFound: the receiver does not serve it.
+            InvalidInput: it is of another kind.
+        """
+        name = self.settings.network
+        network = self.serve(name)
+        if not isinstance(network, kind):
+            raise InvalidInput(
+                f"it was not made for scheme {self.received.scheme}.",
+                field="network",
+                value=name,
+                cure="Choose a network that was made for the scheme.",
+            )
+        return network
 
 
 Decoder = Callable[[Job], Generator[Event, None, None]]

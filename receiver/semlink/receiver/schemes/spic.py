@@ -18,6 +18,7 @@ from semlink.core.events import Denoised, Event, Lost, Outcome, Reconstructed
 from semlink.core.headers import CoarseMapHeader, MapHeader
 from semlink.core.pictures import LabelMap, Rgb
 from semlink.core.received import ReceivedBits
+from semlink.receiver.networks import DiffusionNetwork
 from semlink.receiver.painting import paint
 from semlink.receiver.schemes.gesco import check_network
 from semlink.receiver.schemes.job import Job
@@ -40,7 +41,7 @@ def decode(job: Job) -> Generator[Event, None, None]:
     """
     started = perf_counter()
     header = CoarseMapHeader.from_bytes(job.header)
-    network = job.network(job.settings.network)
+    network = job.network(DiffusionNetwork)
     check_network(header.map, network, job.settings.network)
     labels = _received_map(job.received.bits(MAP), header.map)
     coarse = _received_coarse(job.received.bits(COARSE), header)
