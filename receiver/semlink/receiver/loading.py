@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -15,6 +15,7 @@ from semlink.receiver.networks import load_diffusion_network
 from semlink.zoo import find, names, verify
 
 
+@runtime_checkable
 class Network(Protocol):
     """What the receiver wants of a network of any kind; its scheme knows the rest."""
 

@@ -13,7 +13,7 @@ from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.loading import Network
 
-N = TypeVar("N", bound=Network)
+N = TypeVar("N")
 
 
 @dataclass(frozen=True)
