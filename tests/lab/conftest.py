@@ -23,10 +23,10 @@ from semlink.core.events import (
 from semlink.core.frame import StreamDraw
 from semlink.core.pictures import Rgb, Size, encode_png
 from semlink.core.settings import settings_from_fields
+from semlink.lab.confusion import VOID
 from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
-from semlink.lab.training.segmenter import VOID
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import numpy as np
 
 from semlink.core.pictures import Size
 from semlink.core.settings import settings_from_fields
+from semlink.lab.confusion import VOID, count_pairs
 from semlink.lab.data import LabelledPictures
 from semlink.lab.link import Link
 from semlink.lab.training.score import score
-from semlink.lab.training.segmenter import VOID, count_pairs
 from semlink.transmitter.segmentation import Segmenter
 
 FIELDS = {"segmenter": "tiny-segmenter", "network": "tiny-gesco", "size": 64, "steps": 2}

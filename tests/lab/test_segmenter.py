@@ -11,10 +11,11 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from semlink.core.pictures import Size
+from semlink.lab.confusion import VOID
 from semlink.lab.data import LabelledPictures
 from semlink.lab.training import backbone, segmenter
 from semlink.lab.training.augment import jitter_colours, random_crop
-from semlink.lab.training.segmenter import VOID, Recipe, Training
+from semlink.lab.training.segmenter import Recipe, Training
 from semlink.transmitter.segmentation import Segmenter
 
 SQUEEZENET = "squeezenet1_0_imagenet.safetensors"
@@ -86,28 +87,6 @@ def test_soft_jaccard_is_one_minus_the_score_where_the_network_is_sure() -> None
     seen = labels != VOID
     score = jaccard_score(labels[seen], guess[seen], average="macro")
     assert float(loss) == pytest.approx(1 - score, abs=1e-5)
-
-
-def test_intersection_over_union_agrees_with_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    truth, guess = rng.integers(VOID, size=500), rng.integers(VOID + 1, size=500)
-    counts = np.zeros((VOID, VOID + 1), np.int64)
-    np.add.at(counts, (truth, guess), 1)
-
-    scores = segmenter.intersection_over_union(counts)
-
-    expected = jaccard_score(truth, guess, average=None, labels=range(VOID))
-    np.testing.assert_allclose(scores, expected)
-
-
-def test_a_class_that_nobody_saw_has_no_score() -> None:
-    counts = np.zeros((VOID, VOID + 1), np.int64)
-    counts[3, 3] = 5
-
-    scores = segmenter.intersection_over_union(counts)
-
-    assert scores[3] == 1
-    assert np.isnan(np.delete(scores, 3)).all()
 
 
 @pytest.mark.parametrize("size", [None, Size(24, 32)], ids=str)

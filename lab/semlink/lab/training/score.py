@@ -15,13 +15,12 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from jaxtyping import Int64
 
 from semlink.core.pictures import Size
 from semlink.core.settings import TransmissionSettings, settings_from_fields
+from semlink.lab.confusion import Confusion, count_pairs, mean_iou, no_pairs, pixel_accuracy
 from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.link import Link
-from semlink.lab.training.segmenter import VOID, count_pairs, intersection_over_union
 from semlink.transmitter.segmentation import Segmenter
 from semlink.zoo import find
 
@@ -32,9 +31,9 @@ def score(
     data: LabelledPictures,
     photos: Sequence[int],
     settings: TransmissionSettings,
-) -> Int64[np.ndarray, "sent found"]:
+) -> Confusion:
     """Pixels by the class that was sent and the one found in the reconstruction."""
-    total = np.zeros((VOID, VOID + 1), np.int64)
+    total = no_pairs()
     for index in photos:
         result = link.send(data.photo(index), settings)
         picture = result.reconstructed.working_picture
@@ -65,8 +64,7 @@ def main(
             {"scheme": scheme, "network": network, "psnr_db": float(level)}
         )
         counts = score(link, segmenter, test, chosen, settings)
-        miou = np.nanmean(intersection_over_union(counts))
-        accuracy = np.diagonal(counts).sum() / counts.sum()
+        miou, accuracy = mean_iou(counts), pixel_accuracy(counts)
         typer.echo(f"{level:>8}{100 * miou:8.1f}{100 * accuracy:10.1f}")
 
 

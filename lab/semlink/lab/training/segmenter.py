@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from PIL import Image
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -29,6 +29,14 @@ from transformers import UperNetConfig, UperNetForSemanticSegmentation
 
 from semlink.core.pictures import LabelMap, Size
 from semlink.core.taxonomy import CAMVID
+from semlink.lab.confusion import (
+    VOID,
+    Confusion,
+    count_pairs,
+    intersection_over_union,
+    mean_iou,
+    no_pairs,
+)
 from semlink.lab.data import LabelledPictures, open_labelled
 from semlink.lab.training.augment import jitter_colours, random_crop
 from semlink.lab.training.backbone import MEAN, STD, load_published
@@ -40,7 +48,6 @@ from semlink.transmitter.squeezenet import SqueezeNetConfig, register
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-VOID = len(CAMVID.classes) - 1
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 20  # between looks at the loss, each of which waits for the device
 SAVE_S = 120
@@ -255,38 +262,21 @@ class Training:
         self.save()
 
 
-def confusion(
-    segmenter: Segmenter, data: LabelledPictures, size: Size | None = None
-) -> Int64[np.ndarray, "truth guess"]:
+def confusion(segmenter: Segmenter, data: LabelledPictures, size: Size | None = None) -> Confusion:
     """Count pixels by true and named class at `size`, or at the size of the label maps.
 
     True labels go to `size` by nearest neighbour; void pixels are left out.
     """
-    total = np.zeros((VOID, VOID + 1), np.int64)
+    total = no_pairs()
     for photo, labels in (data[index] for index in range(len(data))):
         truth = labels if size is None else _nearest(labels, size)
         total += count_pairs(truth, segmenter.label_map(photo, Size(*truth.shape)))
     return total
 
 
-def count_pairs(truth: LabelMap, guess: LabelMap) -> Int64[np.ndarray, "truth guess"]:
-    """Pixels by true and named class; those that are void in truth are left out."""
-    pairs = truth.astype(np.int64) * (VOID + 1) + guess
-    return np.bincount(pairs.ravel(), minlength=(VOID + 1) ** 2).reshape(VOID + 1, -1)[:VOID]
-
-
 def _nearest(labels: LabelMap, size: Size) -> LabelMap:
     resized = Image.fromarray(labels).resize((size.width, size.height), Image.Resampling.NEAREST)
     return np.asarray(resized)
-
-
-def intersection_over_union(
-    counts: Int64[np.ndarray, "truth guess"],
-) -> Float64[np.ndarray, "truth"]:
-    """Per class, over the whole data set; nan where a class is neither there nor named."""
-    both = np.diagonal(counts)
-    either = counts.sum(1) + counts.sum(0)[: len(both)] - both
-    return np.where(either > 0, both / np.maximum(either, 1), np.nan)
 
 
 Data = Annotated[Path, typer.Argument(help="Folder with train/, val/ and test/.")]
@@ -331,12 +321,10 @@ def evaluate(
 ) -> None:
     """Print the intersection over union of every class and their mean, in per cent."""
     size = Size(height, width) if height and width else None
-    scores = intersection_over_union(
-        confusion(Segmenter.load(model), open_labelled("camvid", data, split), size)
-    )
-    for name, score in zip(CAMVID.classes, scores, strict=False):
+    counts = confusion(Segmenter.load(model), open_labelled("camvid", data, split), size)
+    for name, score in zip(CAMVID.classes, intersection_over_union(counts), strict=False):
         typer.echo(f"{name:12}{100 * score:6.1f}")
-    typer.echo(f"{'mean':12}{100 * np.nanmean(scores):6.1f}")
+    typer.echo(f"{'mean':12}{100 * mean_iou(counts):6.1f}")
 
 
 if __name__ == "__main__":
