@@ -19,6 +19,7 @@ from semlink.core.phy.mcs import MCS
 from semlink.core.presets import PAPER
 from semlink.core.schemes import Scheme
 from semlink.core.settings import ReceiverSettings, TransmissionSettings
+from semlink.core.taxonomy import TAXONOMIES
 
 levels_db = st.floats(allow_nan=False)
 names = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=12)
@@ -161,6 +162,8 @@ def _transmission_settings(draw: DrawFn) -> TransmissionSettings:
         scheme=draw(st.sampled_from(list(PAPER if preset is Preset.PAPER else Scheme))),
         transport=draw(st.sampled_from(Transport)),
         segmenter=draw(st.sampled_from(["segmenter-camvid", "owner/name"])),
+        taxonomy=draw(st.none() | st.sampled_from(list(TAXONOMIES))),
+        min_region_px=draw(st.integers(0, 1000)),
         size=32 * draw(st.integers(2, 16)),
         mcs=draw(st.sampled_from(["", "16qam-1/2", "header=qpsk-1/3, map=256qam-5/6"])),
         seed=draw(st.integers(0, 2**63 - 1)),

@@ -148,8 +148,9 @@ def test_all_ids_agree_with_their_way_through_train_ids() -> None:
     ("source", "target", "value", "cure"),
     [
         ("idd-lite", "ade20k", "idd-lite to ade20k", "can become maps of camvid."),
-        ("camvid", "middle-earth", "camvid to middle-earth", "maps of cityscapes, idd-lite."),
-        ("middle-earth", "camvid", "middle-earth", "Use one of camvid, cityscapes,"),
+        ("idd", "ade20k", "idd to ade20k", "maps of camvid, cityscapes, "),
+        ("camvid", "middle-earth", "middle-earth", "Use one of camvid, cityscapes,"),
+        ("middle-earth", "camvid", "middle-earth to camvid", "Maps of camvid, cityscapes, "),
         ("middle-earth", "middle-earth", "middle-earth", "Use one of camvid, cityscapes,"),
     ],
 )

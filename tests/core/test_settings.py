@@ -19,10 +19,12 @@ from semlink.core.settings import (
     TransmissionSettings,
     settings_from_fields,
 )
+from semlink.core.taxonomy import TAXONOMIES
 
 RANGES = {
     "steps": (1, 1000),
     "preview_steps": (0, 1000),
+    "min_region_px": (0, 1000),
     "size": (64, 512),
     "seed": (0, 2**63 - 1),
 }
@@ -73,6 +75,16 @@ def test_guidance_has_a_range(value: object) -> None:
 def test_sizes_are_multiples(size: int) -> None:
     with pytest.raises(InvalidInput, match=f"size={size}: .*multiple of 32"):
         settings_from_fields({"size": size})
+
+
+@pytest.mark.parametrize("name", TAXONOMIES)
+def test_label_maps_can_be_of_any_known_classes(name: str) -> None:
+    assert settings_from_fields({"taxonomy": name}).taxonomy == name
+
+
+def test_unknown_classes_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidInput, match=r"taxonomy=middle-earth.*camvid, cityscapes"):
+        settings_from_fields({"taxonomy": "middle-earth"})
 
 
 @pytest.mark.parametrize("name", ["network", "segmenter"])

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import LabelMap
-from semlink.core.taxonomy import TABLES, TAXONOMIES, VOIDS
+from semlink.core.taxonomy import TABLES, TAXONOMIES, VOIDS, check_taxonomy
 
 Lookup = UInt8[np.ndarray, "256"]
 
@@ -75,20 +75,21 @@ def _pairs(source: str, target: str) -> list[tuple[str, str]]:
 
 
 def _check_pair(source: str, target: str) -> None:
-    if source not in TAXONOMIES:
-        raise InvalidInput(
-            "there are no such classes.",
-            field="taxonomy",
-            value=source,
-            cure=f"Use one of {', '.join(TAXONOMIES)}.",
-        )
-    if target not in (source, *targets(source)):
-        raise InvalidInput(
-            "these classes are not known in terms of each other.",
-            field="taxonomy",
-            value=f"{source} to {target}",
-            cure=f"Maps of {source} can become maps of {', '.join(targets(source))}.",
-        )
+    check_taxonomy(target)
+    if target == source or target in targets(source):
+        return
+    known = targets(source)
+    cure = (
+        f"Maps of {source} can become maps of {', '.join(known)}."
+        if known
+        else f"Maps of {', '.join(TAXONOMIES)} can be converted."
+    )
+    raise InvalidInput(
+        "these classes are not known in terms of each other.",
+        field="taxonomy",
+        value=f"{source} to {target}",
+        cure=cure,
+    )
 
 
 @cache

@@ -16,6 +16,7 @@ from semlink.core.phy.grid import ResourceGrid
 from semlink.core.phy.mcs import protection
 from semlink.core.presets import PAPER, RECEIVER_DEFAULTS, with_preset
 from semlink.core.schemes import Scheme
+from semlink.core.taxonomy import check_taxonomy
 
 MULTIPLE = 32  # sides of the working picture; what the shipped networks need
 
@@ -97,6 +98,20 @@ class PhotoSettings(Settings):
         description="Segmentation network: zoo name, folder or hub id; the transmitter serves it.",
         examples=["segmenter-camvid"],
     )
+    taxonomy: str | None = Field(
+        default=None,
+        description="Classes of the label map that is sent, as in camvid; a segmenter trained on "
+        "others has its map converted; by default the segmenter's own.",
+        examples=["camvid"],
+    )
+    min_region_px: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Connected regions of the label map below so many pixels take a label next "
+        "to them before it is sent, 0 .. 1000; 0 sends the map as it is.",
+        examples=[0],
+    )
     size: int = Field(
         default=192,
         ge=64,
@@ -141,6 +156,13 @@ class PhotoSettings(Settings):
         description="Seed of every random draw, 0 .. 2^63 - 1; the same seed, the same picture.",
         examples=[0],
     )
+
+    @field_validator("taxonomy")
+    @classmethod
+    def _taxonomy_is_known(cls, name: str | None) -> str | None:
+        if name is not None:
+            check_taxonomy(name)
+        return name
 
     @field_validator("mcs")
     @classmethod

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from semlink.core.errors import InvalidInput
+
 TABLES = Path(__file__).with_name("taxonomies")
 
 VOIDS: dict[str, int] = {
@@ -103,3 +105,18 @@ def _read(name: str) -> Taxonomy:
 TAXONOMIES: Mapping[str, Taxonomy] = _Taxonomies()
 
 CAMVID = TAXONOMIES["camvid"]
+
+
+def check_taxonomy(name: str) -> None:
+    """Whether there are classes of that name.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    if name not in TAXONOMIES:
+        raise InvalidInput(
+            "there are no such classes.",
+            field="taxonomy",
+            value=name[:80],
+            cure=f"Use one of {', '.join(TAXONOMIES)}.",
+        )

@@ -34,6 +34,12 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
     "size": _setting(int, WHAT, "Short side of the working picture, a multiple of 32.", 192),
     "seed": _setting(int, WHAT, "Same seed, same picture, bit by bit.", 0),
     "segmenter": _setting(str, WHAT, "Segmentation network (gesco, spic).", "segmenter-camvid"),
+    "taxonomy": _setting(
+        str, WHAT, "Classes of the label map: converts it, as in camvid.", "the segmenter's own"
+    ),
+    "min_region_px": _setting(
+        int, WHAT, "Smaller regions of the label map are filled; 0 sends it as it is.", 0
+    ),
     "transport": _setting(
         str, WHAT, "How a label map travels: analog, or digital (gesco).", "analog"
     ),

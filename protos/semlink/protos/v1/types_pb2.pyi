@@ -286,6 +286,8 @@ class TransmissionSettings(_message.Message):
     CPP_FIELD_NUMBER: _builtins.int
     MCS_FIELD_NUMBER: _builtins.int
     COARSE_FACTOR_FIELD_NUMBER: _builtins.int
+    TAXONOMY_FIELD_NUMBER: _builtins.int
+    MIN_REGION_PX_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
     """gesco, spic, jpeg2000, webp, jpegxl, avif, heic, analog"""
     segmenter: _builtins.str
@@ -299,6 +301,10 @@ class TransmissionSettings(_message.Message):
     cpp: _builtins.float
     mcs: _builtins.str
     coarse_factor: _builtins.int
+    taxonomy: _builtins.str
+    """of the label map; the segmenter's own where not set"""
+    min_region_px: _builtins.int
+    """smaller regions of the label map are filled"""
     @_builtins.property
     def channel(self) -> Global___ChannelSettings: ...
     @_builtins.property
@@ -318,10 +324,12 @@ class TransmissionSettings(_message.Message):
         cpp: _builtins.float | None = ...,
         mcs: _builtins.str | None = ...,
         coarse_factor: _builtins.int | None = ...,
+        taxonomy: _builtins.str | None = ...,
+        min_region_px: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "transport", b"transport"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpp: _TypeAlias = _typing.Literal["bpp"]  # noqa: Y015
     _WhichOneofArgType__bpp: _TypeAlias = _typing.Literal["_bpp", b"_bpp"]  # noqa: Y015
@@ -331,6 +339,8 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__cpp: _TypeAlias = _typing.Literal["_cpp", b"_cpp"]  # noqa: Y015
     _WhichOneofReturnType__mcs: _TypeAlias = _typing.Literal["mcs"]  # noqa: Y015
     _WhichOneofArgType__mcs: _TypeAlias = _typing.Literal["_mcs", b"_mcs"]  # noqa: Y015
+    _WhichOneofReturnType__min_region_px: _TypeAlias = _typing.Literal["min_region_px"]  # noqa: Y015
+    _WhichOneofArgType__min_region_px: _TypeAlias = _typing.Literal["_min_region_px", b"_min_region_px"]  # noqa: Y015
     _WhichOneofReturnType__preset: _TypeAlias = _typing.Literal["preset"]  # noqa: Y015
     _WhichOneofArgType__preset: _TypeAlias = _typing.Literal["_preset", b"_preset"]  # noqa: Y015
     _WhichOneofReturnType__scheme: _TypeAlias = _typing.Literal["scheme"]  # noqa: Y015
@@ -341,6 +351,8 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__segmenter: _TypeAlias = _typing.Literal["_segmenter", b"_segmenter"]  # noqa: Y015
     _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
     _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    _WhichOneofReturnType__taxonomy: _TypeAlias = _typing.Literal["taxonomy"]  # noqa: Y015
+    _WhichOneofArgType__taxonomy: _TypeAlias = _typing.Literal["_taxonomy", b"_taxonomy"]  # noqa: Y015
     _WhichOneofReturnType__transport: _TypeAlias = _typing.Literal["transport"]  # noqa: Y015
     _WhichOneofArgType__transport: _TypeAlias = _typing.Literal["_transport", b"_transport"]  # noqa: Y015
     @_typing.overload
@@ -352,6 +364,8 @@ class TransmissionSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mcs) -> _WhichOneofReturnType__mcs | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_region_px) -> _WhichOneofReturnType__min_region_px | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preset) -> _WhichOneofReturnType__preset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__scheme) -> _WhichOneofReturnType__scheme | None: ...
@@ -361,6 +375,8 @@ class TransmissionSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__segmenter) -> _WhichOneofReturnType__segmenter | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__taxonomy) -> _WhichOneofReturnType__taxonomy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__transport) -> _WhichOneofReturnType__transport | None: ...
 
