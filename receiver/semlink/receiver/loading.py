@@ -10,8 +10,10 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from semlink.core.errors import CorruptData
+from semlink.core.sqgan import weights as sqgan
 from semlink.receiver.diffusion import weights as diffusion
 from semlink.receiver.networks import load_diffusion_network
+from semlink.receiver.sqgan.painter import load_sqgan_network
 from semlink.zoo import find, names, verify
 
 
@@ -29,7 +31,10 @@ class Network(Protocol):
 
 Loader = Callable[[str, Path, torch.device], Network]
 
-LOADERS: dict[str, Loader] = {diffusion.KIND: load_diffusion_network}
+LOADERS: dict[str, Loader] = {
+    diffusion.KIND: load_diffusion_network,
+    sqgan.KIND: load_sqgan_network,
+}
 """By the `kind` in config.json; each takes a name for errors, the folder and the device."""
 
 

@@ -1,0 +1,1 @@
+"""What both ends of SQ-GAN share: its shape, its layers, its codebooks, its files."""

@@ -1,0 +1,1 @@
+"""SQ-GAN's decoders: tokens, of which any may be missing, become a map and a picture."""

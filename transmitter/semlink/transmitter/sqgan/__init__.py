@@ -1,0 +1,1 @@
+"""SQ-GAN's encoders: a map and a picture become tokens, most important first."""
