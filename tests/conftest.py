@@ -100,17 +100,33 @@ def _save_tiny_network(folder: Path, low_res_channels: int) -> None:
 @pytest.fixture(scope="session")
 def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a segmentation network for CamVid's classes: untrained and small."""
+    from semlink.core.taxonomy import CAMVID
+
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-segmenter"
+    _save_tiny_segmenter(folder, CAMVID.classes)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cityscapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for Cityscapes' classes, without void, as published ones are."""
+    from semlink.core.taxonomy import TAXONOMIES
+
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-cityscapes"
+    _save_tiny_segmenter(folder, TAXONOMIES["cityscapes"].classes[:-1])
+    return folder
+
+
+def _save_tiny_segmenter(folder: Path, classes: tuple[str, ...]) -> None:
     import torch
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    from semlink.core.taxonomy import CAMVID
 
     config = SegformerConfig(
         depths=[1] * 4,
         hidden_sizes=[8] * 4,
         num_attention_heads=[1] * 4,
         decoder_hidden_size=8,
-        id2label=dict(enumerate(CAMVID.classes)),
+        id2label=dict(enumerate(classes)),
     )
     model = SegformerForSemanticSegmentation(config)
     generator = torch.Generator().manual_seed(2)
@@ -118,9 +134,7 @@ def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for weights in model.parameters():
             if weights.ndim > 1:  # else biases outweigh the photo, and the map has one class
                 weights.copy_(0.3 * torch.randn(weights.shape, generator=generator))
-    folder = tmp_path_factory.mktemp("zoo") / "tiny-segmenter"
     model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from semlink.core.choices import Csi, Denoiser, Sampler
-from semlink.core.codecs.label_map import encode_map
+from semlink.core.codecs import label_coder
 from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
 from semlink.core.events import (
     Demodulated,
@@ -229,11 +229,13 @@ def test_warm_asks_every_network(spy: Spy) -> None:
 LABELS = np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) // 32 % 3 * 3
 
 
-def digital() -> Propagation:
+PRESENT = (0, 3, 6)
+
+
+def digital(data: bytes = label_coder.encode(LABELS, PRESENT)) -> Propagation:
     """A GESCO frame whose map travels as bits, behind a channel that changes nothing."""
-    present = (0, 3, 6)
-    header = MapHeader(Size(70, 110), Size(64, 96), "camvid", 12, present)
-    payload = BitsPayload("map", encode_map(LABELS, present), "qpsk-1/2")
+    header = MapHeader(Size(70, 110), Size(64, 96), "camvid", 12, PRESENT)
+    payload = BitsPayload("map", data, "qpsk-1/2")
     return unharmed(modulate(Message(Scheme.GESCO, header.to_bytes(), (payload,)), Radio()))
 
 
@@ -277,6 +279,11 @@ def test_a_lost_header_is_an_outage(receiver: Receiver) -> None:
 
 def test_a_lost_map_gives_no_picture(receiver: Receiver) -> None:
     events = list(receiver.reconstruct(erased(digital(), "map"), FAST, TRANSMISSION))
+    assert events[1:] == [Lost(Outcome.LOST, ("map",))]
+
+
+def test_a_map_with_an_error_that_no_crc_saw_is_lost(receiver: Receiver) -> None:
+    events = list(receiver.reconstruct(digital(b"no map"), FAST, TRANSMISSION))
     assert events[1:] == [Lost(Outcome.LOST, ("map",))]
 
 

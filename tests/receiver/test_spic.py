@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from semlink.core.choices import Sampler, Start
-from semlink.core.codecs.label_map import encode_map
+from semlink.core.codecs import label_coder
 from semlink.core.codecs.thumbnail import encode_thumbnail, thumbnail_size
 from semlink.core.errors import CorruptData, InvalidInput
 from semlink.core.events import Denoised, Event, Lost, Outcome, Progress, Reconstructed
@@ -66,7 +66,7 @@ def whole(name: str, data: bytes) -> ReceivedBits:
 
 @pytest.fixture
 def payloads(labels: np.ndarray, thumbnail: Rgb) -> tuple[ReceivedBits, ReceivedBits]:
-    label_map = encode_map(labels, HEADER.map.present)
+    label_map = label_coder.encode(labels, HEADER.map.present)
     coarse = encode_thumbnail(thumbnail, Scheme.JPEGXL, 99.0)
     return whole("map", label_map), whole("coarse", coarse)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from semlink.core.choices import Preset, Transport
-from semlink.core.codecs.label_map import decode_map
+from semlink.core.codecs import label_coder
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.headers import MapHeader
 from semlink.core.message import BitsPayload, SamplesPayload
@@ -75,7 +75,7 @@ def test_gesco_can_send_the_labels_as_bits(labels: LabelMap) -> None:
     (payload,) = message.payloads
     assert isinstance(payload, BitsPayload)
     assert payload.name == "map"
-    decoded = decode_map(payload.data, header.working, header.present)
+    decoded = label_coder.decode(payload.data, header.working, header.present)
     np.testing.assert_array_equal(decoded, labels)
 
 

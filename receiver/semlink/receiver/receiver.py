@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
+from semlink.core.codecs import label_coder
 from semlink.core.errors import NotFound
 from semlink.core.events import Demodulated, Event, Lost, Outcome, PayloadVerdict
 from semlink.core.frame import Propagation
@@ -52,7 +53,11 @@ class Receiver:
         return cls({served_name(name): load_network(name, where) for name in networks})
 
     def warm(self) -> None:
-        """Asks every network once, so that no picture pays for the first run."""
+        """Asks every network once, so that no picture pays for the first run.
+
+        The coder of label maps is compiled as well.
+        """
+        label_coder.warm_up()
         for network in self.networks.values():
             network.warm()
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from semlink.core.codecs.label_coder import decode, encode
+from semlink.core.codecs import label_coder
+from semlink.core.codecs.label_coder import decode, encode, without_specks
 from semlink.core.codecs.label_coder.tables import STREETS, UNTRAINED
-from semlink.core.errors import CorruptData
+from semlink.core.errors import CorruptData, NotFound
 from semlink.core.pictures import LabelMap, Size
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -90,6 +91,24 @@ def test_the_best_tables_are_chosen() -> None:
     labels = street(48, 64)
     each = [encode(labels, present_in(labels), tables=tables) for tables in (UNTRAINED, STREETS)]
     assert encode(labels, present_in(labels)) == min(each, key=len)
+
+
+def test_specks_go_only_where_asked() -> None:
+    labels = street(48, 64)
+    kept = without_specks(labels, 0)
+    smooth = without_specks(labels, 8)
+    assert kept is labels
+    assert 0 < (smooth != labels).sum() < 0.1 * labels.size
+    assert len(check_round_trip(smooth, None)) < len(check_round_trip(labels, None))
+
+
+@pytest.mark.parametrize("library", ["numba", "constriction"])
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    for module in [name for name in sys.modules if name.startswith(f"{label_coder.__name__}.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(NotFound, match=rf"package={library}.*semlink\[receiver\]"):
+        encode(street(3, 5), (0, 1, 2, 3, 5, 8, 9), tables=UNTRAINED)
 
 
 def test_the_same_bytes_in_every_thread() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from semlink.core.codecs import label_coder
+from semlink.core.conversions import convert
 from semlink.core.errors import NotFound
 from semlink.core.events import Encoded
 from semlink.core.frame import Frame
@@ -56,7 +59,8 @@ class Transmitter:
 
         Raises:
             NotFound: the settings name a segmenter that was not loaded, and the scheme needs one.
-            InvalidInput: the budget does not suffice.
+            InvalidInput: the budget does not suffice, or the segmenter's classes cannot be
+                converted to those wanted.
         """
         start = time.perf_counter()
         working = working_size(Size(*photo.shape[:2]), settings.size, MULTIPLE)
@@ -78,23 +82,32 @@ class Transmitter:
         return frame, encoded
 
     def warm(self) -> None:
-        """Sends a grey picture through every network, so that no photo pays for the first run."""
+        """Sends a grey picture through every network, so that no photo pays for the first run.
+
+        The coder of label maps is compiled as well.
+        """
+        label_coder.warm_up()
         grey = np.full((64, 64, 3), 128, np.uint8)
         for name in self.segmenters:
             self.encode(grey, TransmissionSettings(segmenter=name, size=64))
 
     def scene(self, photo: Rgb, working: Size, settings: PhotoSettings) -> Scene:
-        """The classes of the photo's pixels, at the working size.
+        """The classes of the photo's pixels, at the working size, as they are to be sent.
 
         Raises:
             NotFound: the settings name a segmenter that was not loaded.
+            InvalidInput: its classes cannot be converted to those wanted.
         """
         segmenter = self._segmenter(settings.segmenter)
         # A network that takes a picture as it is may have no answer to one of few pixels.
         pixels = photo.shape[0] * photo.shape[1]
         picture = photo if pixels >= working.pixels else resize(photo, working)
         labels = segmenter.label_map(picture, working)
-        return Scene(labels, *taxonomy_of(settings.segmenter, segmenter.classes))
+        scene = Scene(labels, *taxonomy_of(settings.segmenter, segmenter.classes))
+        scene = converted(scene, settings.taxonomy or scene.taxonomy)
+        return replace(
+            scene, labels=label_coder.without_specks(scene.labels, settings.min_region_px)
+        )
 
     def _segmenter(self, name: str) -> Segmenter:
         if name not in self.segmenters:
@@ -138,6 +151,18 @@ def taxonomy_of(segmenter: str, classes: tuple[str, ...]) -> tuple[str, int]:
         if known in (taxonomy.classes, taxonomy.classes[:-1]):
             return taxonomy.name, len(taxonomy.classes)
     return segmenter, len(classes)
+
+
+def converted(scene: Scene, taxonomy: str) -> Scene:
+    """A scene in the classes of another data set.
+
+    Raises:
+        InvalidInput: they are not known in terms of each other.
+    """
+    if taxonomy == scene.taxonomy:
+        return scene
+    labels = convert(scene.labels, scene.taxonomy, taxonomy)
+    return Scene(labels, taxonomy, len(TAXONOMIES[taxonomy].classes))
 
 
 def _load(name: str, device: str) -> Segmenter:

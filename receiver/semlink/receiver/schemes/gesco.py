@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from semlink.core.codecs.label_map import decode_map
+from semlink.core.codecs import label_coder
+from semlink.core.conversions import targets
 from semlink.core.errors import CorruptData, InvalidInput
 from semlink.core.events import Denoised, Event, Lost, Outcome
 from semlink.core.headers import MapHeader
 from semlink.core.pictures import LabelMap
-from semlink.core.received import ReceivedSamples
+from semlink.core.received import ReceivedBits, ReceivedSamples
 from semlink.receiver.denoising import DENOISERS
 from semlink.receiver.networks import DiffusionNetwork
 from semlink.receiver.painting import paint
@@ -57,10 +58,9 @@ def decode(job: Job) -> Generator[Event, None, None]:
 def _received_and_denoised(job: Job, header: MapHeader) -> tuple[PresentMaps, PresentMaps] | None:
     """Maps of the present classes before and after denoising; None if nothing arrived."""
     if not job.received.has_samples(PAYLOAD):
-        bits = job.received.bits(PAYLOAD)
-        if not bits.intact:
+        labels = received_map(job.received.bits(PAYLOAD), header)
+        if labels is None:
             return None
-        labels = decode_map(bits.data, header.working, header.present)
         maps = _one_hot(labels, header)
         return maps, maps
     payload = job.received.samples(PAYLOAD)
@@ -70,6 +70,16 @@ def _received_and_denoised(job: Job, header: MapHeader) -> tuple[PresentMaps, Pr
     maps = torch.from_numpy(payload.samples.copy())
     variance = torch.from_numpy(payload.noise_variance.copy())
     return maps, DENOISERS[job.settings.denoiser](maps, variance)
+
+
+def received_map(bits: ReceivedBits, header: MapHeader) -> LabelMap | None:
+    """A map that travelled as bits; None if it did not arrive whole."""
+    if not bits.intact:
+        return None
+    try:
+        return label_coder.decode(bits.data, header.working, header.present)
+    except CorruptData:  # an error that the CRCs missed
+        return None
 
 
 def _check_shape(payload: ReceivedSamples, header: MapHeader) -> None:
@@ -95,7 +105,7 @@ def check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> No
             f"the map has {header.classes} ({header.taxonomy}).",
             field="network",
             value=name,
-            cure="Choose a segmenter and a network of the same classes.",
+            cure=_cure(header.taxonomy, network.taxonomy),
         )
     if any(side % network.multiple for side in header.working):
         raise InvalidInput(
@@ -104,6 +114,12 @@ def check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> No
             value=header.working,
             cure="Choose another size or network.",
         )
+
+
+def _cure(sent: str, wanted: str) -> str:
+    if wanted in targets(sent):
+        return f"Send the map in those classes: taxonomy={wanted}."
+    return "Choose a segmenter and a network of the same classes."
 
 
 def _one_hot(labels: LabelMap, header: MapHeader) -> PresentMaps:

@@ -11,16 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from semlink.core.codecs.label_map import decode_map
 from semlink.core.codecs.thumbnail import decode_thumbnail, thumbnail_size
 from semlink.core.errors import CorruptData
 from semlink.core.events import Denoised, Event, Lost, Outcome, Reconstructed
-from semlink.core.headers import CoarseMapHeader, MapHeader
+from semlink.core.headers import CoarseMapHeader
 from semlink.core.pictures import LabelMap, Rgb
 from semlink.core.received import ReceivedBits
 from semlink.receiver.networks import DiffusionNetwork
 from semlink.receiver.painting import paint
-from semlink.receiver.schemes.gesco import check_network
+from semlink.receiver.schemes.gesco import check_network, received_map
 from semlink.receiver.schemes.job import Job
 
 MAP, COARSE = "map", "coarse"
@@ -43,7 +42,7 @@ def decode(job: Job) -> Generator[Event, None, None]:
     header = CoarseMapHeader.from_bytes(job.header)
     network = job.network(DiffusionNetwork)
     check_network(header.map, network, job.settings.network)
-    labels = _received_map(job.received.bits(MAP), header.map)
+    labels = received_map(job.received.bits(MAP), header.map)
     coarse = _received_coarse(job.received.bits(COARSE), header)
     lost = (COARSE,) if coarse is None else ()
     if labels is None:
@@ -66,15 +65,6 @@ def decode(job: Job) -> Generator[Event, None, None]:
 def to_picture(rgb: Rgb) -> CoarsePicture:
     """0 .. 255 becomes -1 .. 1."""
     return torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-
-
-def _received_map(bits: ReceivedBits, header: MapHeader) -> LabelMap | None:
-    if not bits.intact:
-        return None
-    try:
-        return decode_map(bits.data, header.working, header.present)
-    except CorruptData:  # an error that the CRCs missed
-        return None
 
 
 def _received_coarse(bits: ReceivedBits, header: CoarseMapHeader) -> CoarsePicture | None:

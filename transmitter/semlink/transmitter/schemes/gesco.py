@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from semlink.core.choices import Transport
-from semlink.core.codecs.label_map import encode_map
+from semlink.core.codecs import label_coder
 from semlink.core.headers import MapHeader
 from semlink.core.message import BitsPayload, Message, Payload, SamplesPayload
 from semlink.core.phy.radio import Radio, impossible_budget
@@ -56,7 +56,7 @@ def _digital(
     labels: LabelMap, present: tuple[int, ...], header_bytes: int, radio: Radio
 ) -> Payload:
     """The map as bits, as well protected as a grant of channel uses allows."""
-    data = encode_map(labels, present)
+    data = label_coder.encode(labels, present)
     fitting = DIGITAL_MCS
     if radio.granted_uses is not None:
         fitting = radio.strongest_mcs(header_bytes, len(data)) or DIGITAL_MCS

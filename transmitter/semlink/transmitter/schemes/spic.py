@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from semlink.core.choices import Preset
-from semlink.core.codecs.label_map import encode_map
+from semlink.core.codecs import label_coder
 from semlink.core.codecs.table import CODECS
 from semlink.core.codecs.thumbnail import (
     CANDIDATES,
@@ -44,7 +44,7 @@ def encode(source: Source) -> Message:
     present = tuple(int(label) for label in np.unique(scene.labels))
     of_map = MapHeader(source.size, source.working, scene.taxonomy, scene.classes, present)
     header = CoarseMapHeader(of_map, source.settings.coarse_factor).to_bytes()
-    map_payload = BitsPayload(MAP, encode_map(scene.labels, present), MAP_MCS)
+    map_payload = BitsPayload(MAP, label_coder.encode(scene.labels, present), MAP_MCS)
     coarse = BitsPayload(COARSE, _coarse(source, len(header), map_payload), DEFAULT_MCS)
     return Message(Scheme.SPIC, header, (map_payload, coarse))
 

@@ -14,11 +14,15 @@ where it may not write any folder. `warm_up` has it done early.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
+from semlink.core.errors import NotFound
 from semlink.core.pictures import LabelMap, Size
 
-__all__ = ["decode", "encode", "warm_up"]
+__all__ = ["decode", "encode", "warm_up", "without_specks"]
 
 
 def encode(labels: LabelMap, present: tuple[int, ...], *, tables: int | None = None) -> bytes:
@@ -29,12 +33,16 @@ def encode(labels: LabelMap, present: tuple[int, ...], *, tables: int | None = N
         present: the classes that occur, ascending, 1 .. 256 of them; the reader has to know them.
         tables: number of the tables to start from (see `tables`), or None to try all
             and keep the shortest.
-    """
-    from semlink.core.codecs.label_coder.coder import encode_with
-    from semlink.core.codecs.label_coder.tables import TABLES, UNTRAINED
 
-    choice = (UNTRAINED, *TABLES) if tables is None else (tables,)
-    return min((encode_with(labels, present, each) for each in choice), key=len)
+    Raises:
+        NotFound: numba or constriction is not installed.
+    """
+    with _libraries():
+        from semlink.core.codecs.label_coder.coder import encode_with
+        from semlink.core.codecs.label_coder.tables import TABLES, UNTRAINED
+
+        choice = (UNTRAINED, *TABLES) if tables is None else (tables,)
+        return min((encode_with(labels, present, each) for each in choice), key=len)
 
 
 def decode(data: bytes, size: Size, present: tuple[int, ...]) -> LabelMap:
@@ -44,13 +52,47 @@ def decode(data: bytes, size: Size, present: tuple[int, ...]) -> LabelMap:
         CorruptData: the bytes are damaged, are a map of another size or of other classes, or
             need a format or tables that this version does not know. Damage that happens
             to spell another whole map goes unseen.
+        NotFound: numba is not installed.
     """
-    from semlink.core.codecs.label_coder.coder import decode as decode_map
+    with _libraries():
+        from semlink.core.codecs.label_coder.coder import decode as decode_map
 
-    return decode_map(data, size, present)
+        return decode_map(data, size, present)
+
+
+def without_specks(labels: LabelMap, min_region_px: int) -> LabelMap:
+    """A map to be sent in fewer bytes, see `specks.smoothed`.
+
+    Args:
+        labels: of every pixel.
+        min_region_px: pixels of the smallest connected region that stays; up to 1, all stay.
+
+    Raises:
+        NotFound: numba is not installed.
+    """
+    if min_region_px <= 1:
+        return labels
+    with _libraries():
+        from semlink.core.codecs.label_coder.specks import smoothed
+
+        return smoothed(labels, min_region_px).labels
 
 
 def warm_up() -> None:
     """Compiles the coder and reads its tables, which the first call would do otherwise."""
-    labels = np.zeros((2, 2), np.uint8)
+    labels = without_specks(np.zeros((2, 2), np.uint8), 2)
     decode(encode(labels, (0,)), Size(2, 2), (0,))
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    """Has imports of the libraries say how to get them."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise NotFound(
+            "it compiles and writes the code of label maps, and is not installed.",
+            field="package",
+            value=error.name,
+            cure='Install it with pip install "semlink[transmitter]" or "semlink[receiver]".',
+        ) from error
