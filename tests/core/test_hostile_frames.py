@@ -241,7 +241,8 @@ def repair(call: Call) -> Call:
         if stream.WhichOneof("layout") == "coded":
             try:
                 code = stream.coded
-                layout = CodedLayout(code.payload_bytes, code.mcs, code.block_uses)
+                uses, least = code.block_uses, code.least_blocks
+                layout = CodedLayout(code.payload_bytes, code.mcs, uses, least)
                 data = layout.channel_uses
             except (SemlinkError, ZeroDivisionError):
                 pass

@@ -20,12 +20,14 @@ class BitsPayload:
         data: at least one byte.
         mcs: the scheme's choice of protection, a name in `phy.mcs.MCS`; the user's goes first.
         container_bytes: how many of the bytes are the file format's framing and no picture.
+        least_blocks: transport blocks to travel in at least, see `phy.layouts.CodedLayout`.
     """
 
     name: str
     data: bytes
     mcs: str = DEFAULT_MCS
     container_bytes: int = 0
+    least_blocks: int = 1
 
 
 @dataclass(frozen=True)

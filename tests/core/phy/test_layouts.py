@@ -17,14 +17,16 @@ LEAST_RATE = {1: Fraction(1, 3), 2: Fraction(1, 5)}
 
 sizes = st.integers(1, 1000) | st.integers(1, 1_000_000)
 schemes = st.sampled_from(list(MCS))
+cuts = st.just(1) | st.integers(1, 16)
 
 
 @st.composite
 def layouts(draw: st.DrawFn) -> CodedLayout:
     """At the nominal rate, or with a grant up to ten times as large."""
-    nominal = coded_layout(draw(sizes), draw(schemes))
+    least = draw(cuts)
+    nominal = coded_layout(draw(sizes), draw(schemes), least_blocks=least)
     granted = draw(st.none() | st.integers(nominal.channel_uses, 10 * nominal.channel_uses))
-    return coded_layout(nominal.payload_bytes, nominal.mcs, granted)
+    return coded_layout(nominal.payload_bytes, nominal.mcs, granted, least_blocks=least)
 
 
 @given(layouts())
@@ -51,6 +53,23 @@ def test_blocks_hold_the_payload_and_none_is_empty(layout: CodedLayout) -> None:
     assert layout.blocks * layout.block_bytes >= layout.payload_bytes
     assert (layout.blocks - 1) * layout.block_bytes < layout.payload_bytes
     assert layout.channel_uses == layout.blocks * layout.block_uses
+
+
+@given(sizes, schemes, cuts)
+def test_a_payload_is_cut_as_finely_as_was_asked(size: int, mcs: str, least: int) -> None:
+    layout = coded_layout(size, mcs, least_blocks=least)
+    needed = coded_layout(size, mcs).blocks
+    assert layout.blocks == max(needed, least) or layout.block_bytes < max(needed, least)
+    if size % least == 0 and least >= needed:
+        assert (layout.blocks, layout.block_bytes) == (least, size // least)
+
+
+@pytest.mark.parametrize("least", [-1, 0, 17])
+def test_an_impossible_number_of_blocks_is_refused(least: int) -> None:
+    with pytest.raises(InvalidInput, match="1 to 16 blocks"):
+        coded_layout(100, "qpsk-1/2", least_blocks=least)
+    with pytest.raises(InvalidInput, match="1 to 16 blocks"):
+        check_coded(replace(coded_layout(100, "qpsk-1/2"), least_blocks=least))
 
 
 @given(sizes, schemes)
@@ -86,7 +105,8 @@ def test_an_empty_payload_is_refused() -> None:
 
 @given(layouts())
 def test_a_block_of_other_size_than_allowed_is_refused(layout: CodedLayout) -> None:
-    nominal = coded_layout(layout.payload_bytes, layout.mcs).block_uses
+    least = layout.least_blocks
+    nominal = coded_layout(layout.payload_bytes, layout.mcs, least_blocks=least).block_uses
     for uses in (0, nominal - 1, layout.most_block_uses + 1):
         with pytest.raises(InvalidInput, match="outside of what"):
             check_coded(replace(layout, block_uses=uses))

@@ -21,6 +21,7 @@ BASE_GRAPH_2_MOST_RATE = 0.67  # for blocks between the two
 LONG_BLOCK_LEAST_RATE = Fraction(1, 3)
 LEAST_RATE = Fraction(1, 5)
 MAX_PAYLOAD_BYTES = (1 << 24) - 1
+MOST_LEAST_BLOCKS = 16  # what the control information has room for
 MAX_CODED_BITS = 1 << 22  # of a frame, see `check_decoding`
 
 
@@ -54,11 +55,14 @@ class CodedLayout:
         mcs: name of the modulation and coding scheme.
         block_uses: data symbols of one block. `coded_layout` takes the least that the scheme's
             nominal rate allows; more of them make the code stronger (rate matching).
+        least_blocks: 1 .. MOST_LEAST_BLOCKS; there are more blocks where the standard needs
+            more, and fewer where some would be empty.
     """
 
     payload_bytes: int
     mcs: str
     block_uses: int
+    least_blocks: int = 1
 
     @cached_property
     def scheme(self) -> Mcs:
@@ -68,7 +72,7 @@ class CodedLayout:
     @property
     def blocks(self) -> int:
         """Number of transport blocks."""
-        return _blocks(self.payload_bytes, self.scheme)
+        return _blocks(self.payload_bytes, self.scheme, self.least_blocks)
 
     @property
     def block_bytes(self) -> int:
@@ -119,7 +123,9 @@ class CodedLayout:
         return self.info_bits / self.block_uses
 
 
-def coded_layout(payload_bytes: int, mcs: str, granted_uses: int | None = None) -> CodedLayout:
+def coded_layout(
+    payload_bytes: int, mcs: str, granted_uses: int | None = None, *, least_blocks: int = 1
+) -> CodedLayout:
     """The layout of a payload at the scheme's nominal rate, or at the rate that fills a grant.
 
     Args:
@@ -127,13 +133,18 @@ def coded_layout(payload_bytes: int, mcs: str, granted_uses: int | None = None) 
         mcs: name of the modulation and coding scheme.
         granted_uses: data symbols that may be spent; what exceeds the lowest rate of the code
             (1/5 or 1/3, TS 38.212) stays unspent.
+        least_blocks: transport blocks to cut it into at least, so that the loss of one leaves
+            the others; 1 .. MOST_LEAST_BLOCKS.
 
     Raises:
-        InvalidInput: the payload is empty, or the grant is less than the scheme needs.
+        InvalidInput: the payload is empty, the grant is less than the scheme needs, or so many
+            blocks are too many.
     """
     if payload_bytes < 1:
         raise InvalidInput("a payload of no bytes cannot be sent.", field="payload", value=0)
-    least = CodedLayout(payload_bytes, mcs, _nominal_uses(payload_bytes, mcs_named(mcs)))
+    _check_least_blocks(least_blocks)
+    uses = _nominal_uses(payload_bytes, mcs_named(mcs), least_blocks)
+    least = CodedLayout(payload_bytes, mcs, uses, least_blocks)
     if granted_uses is None:
         return least
     if granted_uses < least.channel_uses:
@@ -144,21 +155,23 @@ def coded_layout(payload_bytes: int, mcs: str, granted_uses: int | None = None) 
             cure="Grant more, or send fewer bytes.",
         )
     uses = min(granted_uses // least.blocks, least.most_block_uses)
-    return CodedLayout(payload_bytes, mcs, uses)
+    return CodedLayout(payload_bytes, mcs, uses, least_blocks)
 
 
 def check_coded(layout: CodedLayout) -> None:
     """Refuses what no encoder of ours makes.
 
     Raises:
-        InvalidInput: the scheme is unknown, or the code rate is outside of what TS 38.212 has.
+        InvalidInput: the scheme is unknown, the code rate is outside of what TS 38.212 has, or
+            so many blocks are too many.
     """
     mcs = mcs_named(layout.mcs)
+    _check_least_blocks(layout.least_blocks)
     sizes_fit = 1 <= layout.payload_bytes <= MAX_PAYLOAD_BYTES and layout.block_uses > 0
     if (
         not sizes_fit
         or layout.block_uses > layout.most_block_uses
-        or (layout.block_uses < _nominal_uses(layout.payload_bytes, mcs))
+        or (layout.block_uses < _nominal_uses(layout.payload_bytes, mcs, layout.least_blocks))
     ):
         raise InvalidInput(
             "the code is outside of what the modulation and coding scheme allows.",
@@ -188,12 +201,22 @@ def check_decoding(layouts: Iterable[SamplesLayout | CodedLayout]) -> None:
         )
 
 
-def _blocks(payload_bytes: int, mcs: Mcs) -> int:
+def _check_least_blocks(least_blocks: int) -> None:
+    if not 1 <= least_blocks <= MOST_LEAST_BLOCKS:
+        raise InvalidInput(
+            f"a payload is cut into 1 to {MOST_LEAST_BLOCKS} blocks at least.",
+            field="least_blocks",
+            value=least_blocks,
+        )
+
+
+def _blocks(payload_bytes: int, mcs: Mcs, least_blocks: int) -> int:
     fits_long = mcs.code_rate >= LONG_BLOCK_LEAST_RATE
     most_bits = LARGEST_BLOCK_BITS if fits_long else LONG_BLOCK_ABOVE_BITS
-    return math.ceil(8 * payload_bytes / most_bits)
+    blocks = max(least_blocks, math.ceil(8 * payload_bytes / most_bits))
+    return math.ceil(payload_bytes / math.ceil(payload_bytes / blocks))
 
 
-def _nominal_uses(payload_bytes: int, mcs: Mcs) -> int:
-    layout = CodedLayout(payload_bytes, mcs.name, 1)
+def _nominal_uses(payload_bytes: int, mcs: Mcs, least_blocks: int) -> int:
+    layout = CodedLayout(payload_bytes, mcs.name, 1, least_blocks)
     return math.ceil(layout.info_bits / (mcs.code_rate * mcs.bits_per_symbol))

@@ -61,9 +61,14 @@ def stream_layouts(message: Message, radio: Radio) -> list[Layout]:
 
 
 def control_information(layouts: Sequence[Layout]) -> bytes:
-    """What the header says of the payloads of bits: index of the MCS and length of each."""
+    """What the header says of the payloads of bits: MCS, number of blocks and length of each.
+
+    The first byte has the MCS's index in its lower half and one less than the least number of
+    blocks in its upper half; three bytes of length follow, the lowest first.
+    """
     return b"".join(
-        bytes([layout.scheme.index]) + layout.payload_bytes.to_bytes(3, "little")
+        bytes([layout.scheme.index | layout.least_blocks - 1 << 4])
+        + layout.payload_bytes.to_bytes(3, "little")
         for layout in layouts
         if isinstance(layout, CodedLayout)
     )
@@ -89,7 +94,8 @@ def _nominal(payload: Payload, radio: Radio) -> Layout:
     """The layout at the nominal rate."""
     if isinstance(payload, SamplesPayload):
         return SamplesLayout(payload.samples.shape)
-    return coded_layout(len(payload.data), radio.mcs(payload.name, payload.mcs))
+    mcs = radio.mcs(payload.name, payload.mcs)
+    return coded_layout(len(payload.data), mcs, least_blocks=payload.least_blocks)
 
 
 def _filled(layouts: list[Layout], radio: Radio) -> list[Layout]:
@@ -98,7 +104,8 @@ def _filled(layouts: list[Layout], radio: Radio) -> list[Layout]:
     if radio.granted_uses is None or not isinstance(last, CodedLayout):
         return layouts
     left = radio.data_uses(radio.granted_uses - _air_uses(layouts[:-1], radio))
-    return [*layouts[:-1], coded_layout(last.payload_bytes, last.mcs, left)]
+    strong = coded_layout(last.payload_bytes, last.mcs, left, least_blocks=last.least_blocks)
+    return [*layouts[:-1], strong]
 
 
 def _stream(payload: Payload, layout: Layout, radio: Radio) -> Stream:

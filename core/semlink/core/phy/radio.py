@@ -16,7 +16,7 @@ from semlink.core.pictures import Size
 from semlink.core.settings import TransmissionSettings
 
 HEADER = "header"  # name of the stream that carries it
-CONTROL_BYTES = 4  # per payload of bits: 1 byte for its MCS, 3 for its length
+CONTROL_BYTES = 4  # per payload of bits: 1 for its MCS and number of blocks, 3 for its length
 
 
 @dataclass(frozen=True)

@@ -413,21 +413,25 @@ class CodedLayout(_message.Message):
     PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
     MCS_FIELD_NUMBER: _builtins.int
     BLOCK_USES_FIELD_NUMBER: _builtins.int
+    LEAST_BLOCKS_FIELD_NUMBER: _builtins.int
     payload_bytes: _builtins.int
     mcs: _builtins.str
     """as in 16qam-1/2"""
     block_uses: _builtins.int
     """data symbols per block"""
+    least_blocks: _builtins.int
+    """1 to 16: into how many blocks the payload is cut at least"""
     def __init__(
         self,
         *,
         payload_bytes: _builtins.int = ...,
         mcs: _builtins.str = ...,
         block_uses: _builtins.int = ...,
+        least_blocks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_uses", b"block_uses", "mcs", b"mcs", "payload_bytes", b"payload_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_uses", b"block_uses", "least_blocks", b"least_blocks", "mcs", b"mcs", "payload_bytes", b"payload_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
