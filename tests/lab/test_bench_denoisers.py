@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from semlink.core.choices import Denoiser
 from semlink.lab import bench_denoisers
 from semlink.lab.bench_denoisers import Score, measure
+from semlink.lab.cli import app
 from semlink.lab.data import LabelledPictures, open_labelled
 
 SCORES = [Score(Denoiser.FDS, 0.0, 0.9354, 0.7184, 46.2)]
@@ -62,11 +64,11 @@ def test_json_has_every_score(capsys: pytest.CaptureFixture[str]) -> None:
     assert (score["denoiser"], score["miou"]) == ("fds", 0.7184)
 
 
-def test_the_command_sends_what_it_is_asked(
-    maps: LabelledPictures, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_sends_what_it_is_asked(maps: LabelledPictures) -> None:
     root: Path = maps.photos[0].parents[2]
-    bench_denoisers.main(root, photos=1, levels="20", channel="rayleigh", json=True)
-    told = json.loads(capsys.readouterr().out)
+    options = ["--photos", "1", "--psnr-db", "20", "--channel", "rayleigh", "--json"]
+    run = CliRunner().invoke(app, ["bench", "denoisers", str(root), *options])
+    assert run.exit_code == 0, run.output
+    told = json.loads(run.stdout)
     assert told["title"] == "1 maps of CamVid's test split over rayleigh"
     assert len(told["scores"]) == len(Denoiser)

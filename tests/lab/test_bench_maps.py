@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 from semlink.core.errors import InternalError, InvalidInput
 from semlink.core.pictures import LabelMap, Size
-from semlink.lab import bench_maps
-from semlink.lab.bench_maps import CODECS, REFERENCE, MapCodec, measure, tell
+from semlink.lab.bench_maps import CODECS, REFERENCE, MapCodec, measure, parsed_size, tell
+from semlink.lab.cli import app
 
 
 def steps(seed: int) -> LabelMap:
@@ -53,4 +56,18 @@ def test_the_table_and_its_json_say_the_same(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("text", ["256", "0x3", "axb", "4x"])
 def test_a_size_is_written_with_an_x(text: str) -> None:
     with pytest.raises(InvalidInput, match="256x192"):
-        bench_maps._size(text)
+        parsed_size(text)
+
+
+def test_the_command_codes_what_it_is_asked(tmp_path: Path) -> None:
+    for seed in range(3):
+        for folder, pixels in {"images": np.zeros((48, 64, 3)), "labels": steps(seed)}.items():
+            path = tmp_path / "val" / folder / f"{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+    options = ["--split", "val", "--size", "32x24", "--every", "2", "--json"]
+    run = CliRunner().invoke(app, ["bench", "maps", str(tmp_path), *options])
+    assert run.exit_code == 0, run.output
+    expected = measure([steps(0), steps(2)], [Size(24, 32)])
+    bpp = [(row["codec"], row["bpp"]) for row in json.loads(run.stdout)["rows"]]
+    assert bpp == [(row.codec, row.bpp) for row in expected]

@@ -66,6 +66,49 @@ def bench_radio(json: opt.Json = False) -> None:
     tell(measure(), json=json)
 
 
+@bench.command("maps")
+def bench_maps(
+    data: Annotated[Path, typer.Argument(help="The data set's folder.")],
+    kind: Annotated[str, typer.Option(help="Layout of the data set.")] = "camvid",
+    split: Annotated[str, typer.Option(help="Whose maps.")] = "test",
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHT; give several.", show_default="256x192 and 480x360"),
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Take each n-th map.")] = 1,
+    json: opt.Json = False,
+) -> None:
+    """Lossless coders of label maps side by side: bits per pixel and time."""
+    from semlink.lab.bench_maps import measure_set, tell
+
+    tell(measure_set(data, kind=kind, split=split, sizes=size or (), every=every), json=json)
+
+
+@bench.command("denoisers")
+def bench_denoisers(
+    data: Annotated[Path, typer.Argument(metavar="CAMVID", help="CamVid's folder.")],
+    photos: Annotated[
+        int | None, typer.Option(min=1, help="How many, evenly spread.", show_default="all")
+    ] = None,
+    psnr_db: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Peak power over noise; give several.", show_default="1, 5, 10, 15, 20, 30"
+        ),
+    ] = None,
+    channel: Annotated[str, typer.Option(help="The medium, as in semlink send.")] = "awgn",
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    json: opt.Json = False,
+) -> None:
+    """What each denoiser brings back of label maps that were sent as samples."""
+    from semlink.lab.bench_denoisers import measure_set, tell
+
+    title, scores = measure_set(
+        data, split=split, photos=photos, levels_db=psnr_db or (), channel=channel
+    )
+    tell(scores, title, json=json)
+
+
 @bench.command("networks")
 def bench_networks(
     networks: Annotated[

@@ -1,8 +1,8 @@
 """Denoisers of a received map side by side: how much of a data set's maps they bring back.
 
-    python -m semlink.lab.bench_denoisers CAMVID --photos 40 --levels 0,10 --channel rayleigh
+    semlink bench denoisers CAMVID --photos 40 --psnr-db 0 --psnr-db 10 --channel rayleigh
 
-Every label map of the test split crosses the channel as GESCO sends it, but its header is free:
+Every label map of a split crosses the channel as GESCO sends it, but its header is free:
 behind a lost one there is nothing to denoise.
 """
 
@@ -12,11 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-import typer
 from jaxtyping import Int64, UInt8
 from PIL import Image
 from rich.box import SIMPLE_HEAD
@@ -39,11 +37,10 @@ from semlink.core.taxonomy import TAXONOMIES
 from semlink.core.transmission import Transmission
 from semlink.lab.console import print_json, wide_console
 from semlink.lab.data import LabelledPictures, open_labelled
-from semlink.lab.options import Json
 from semlink.receiver.denoising import DENOISERS
 from semlink.transmitter.schemes.gesco import PAYLOAD, one_hot
 
-LEVELS_DB = "-5,0,1,5,10,15,20"
+LEVELS_DB = (1.0, 5.0, 10.0, 15.0, 20.0, 30.0)
 Counts = Int64[np.ndarray, "sent found"]
 
 
@@ -64,6 +61,33 @@ class Score:
     accuracy: float
     miou: float
     processor_ms: float
+
+
+def measure_set(
+    root: Path,
+    *,
+    split: str,
+    photos: int | None = None,
+    levels_db: Sequence[float] = (),
+    channel: str = "awgn",
+) -> tuple[str, list[Score]]:
+    """`measure` over CamVid.
+
+    Args:
+        root: its folder.
+        split: whose maps.
+        photos: how many, evenly spread; None for all.
+        levels_db: peak power over noise; LEVELS_DB where there are none.
+        channel: name of the medium.
+
+    Returns:
+        What was measured, in words, and the scores.
+    """
+    pictures = open_labelled("camvid", root, split)
+    count = min(photos or len(pictures), len(pictures))
+    chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int).tolist()
+    scores = measure(pictures, chosen, levels_db or LEVELS_DB, channel)
+    return f"{count} maps of CamVid's {split} split over {channel}", scores
 
 
 def measure(
@@ -162,25 +186,3 @@ def tell(scores: Sequence[Score], title: str, *, json: bool) -> None:
         percent = (f"{100 * share:.2f}" for share in (score.accuracy, score.miou))
         table.add_row(f"{score.psnr_db:g}", score.denoiser, *percent, f"{score.processor_ms:.0f}")
     wide_console().print(table)
-
-
-def main(
-    data: Annotated[Path, typer.Argument(help="CamVid's folder.")],
-    photos: Annotated[
-        int | None, typer.Option(min=1, help="How many, evenly spread.", show_default="all")
-    ] = None,
-    levels: Annotated[str, typer.Option(help="PSNR in dB, by commas.")] = LEVELS_DB,
-    channel: Annotated[str, typer.Option(help="The medium, as in semlink send.")] = "awgn",
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    json: Json = False,
-) -> None:
-    """Print accuracy and mIoU of maps after each denoiser, against the maps that were sent."""
-    pictures = open_labelled("camvid", data, split)
-    count = min(photos or len(pictures), len(pictures))
-    chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int).tolist()
-    scores = measure(pictures, chosen, [float(level) for level in levels.split(",")], channel)
-    tell(scores, f"{count} maps of CamVid's {split} split over {channel}", json=json)
-
-
-if __name__ == "__main__":
-    typer.run(main)

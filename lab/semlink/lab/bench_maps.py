@@ -1,6 +1,6 @@
 """Lossless coders of label maps side by side: bits per pixel and time.
 
-    python -m semlink.lab.bench_maps CAMVID --split test --size 256x192 --size 480x360
+    semlink bench maps CAMVID --split test --size 256x192 --size 480x360
 
 Only the coded pixels are counted: PNG's IDAT chunks, WebP's VP8L chunk, JPEG XL's codestream.
 All are given indices into the classes that occur, which the reader knows.
@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
 
 import numpy as np
-import typer
 from PIL import Image
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -35,6 +34,7 @@ from semlink.lab.training.label_tables import scaled
 RIFF_BYTES = 20  # "RIFF", size, "WEBP", "VP8L", size
 CHUNK_BYTES = 12  # of a PNG's chunk: length, type, checksum
 REFERENCE = "JPEG XL, effort 9"
+SIZES = (Size(192, 256), Size(360, 480))
 
 Present = tuple[int, ...]
 
@@ -136,6 +136,23 @@ CODECS: dict[str, MapCodec] = {
 }
 
 
+def measure_set(
+    root: Path, *, kind: str, split: str, sizes: Sequence[str] = (), every: int = 1
+) -> list[Row]:
+    """`measure` over the maps of a data set.
+
+    Args:
+        root: the data set's folder.
+        kind: its layout, a key of `data.LAYOUTS`.
+        split: whose maps.
+        sizes: as in 256x192; SIZES where there are none.
+        every: each n-th map is taken.
+    """
+    source = open_labelled(kind, root, split)
+    maps = (source.labels(index) for index in range(0, len(source), every))
+    return measure(maps, [parsed_size(text) for text in sizes] or SIZES)
+
+
 def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
     """Codes every map at every size with every codec, and checks that it comes back.
 
@@ -144,14 +161,14 @@ def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
     """
     label_coder.warm_up()
     originals, rows = list(maps), []
+    console = Console(stderr=True)
     for size in sizes:
         scaled_maps = [scaled(labels, size) for labels in originals]
         runs = {
-            name: [
-                _run(name, codec, labels)
-                for labels in track(scaled_maps, f"{size}, {name}", transient=True)
-            ]
-            for name, codec in CODECS.items()
+            name: [_run(name, codec, labels) for labels in scaled_maps]
+            for name, codec in track(
+                CODECS.items(), str(size), console=console, disable=not console.is_terminal
+            )
         }
         means = {
             name: [fmean(column) for column in zip(*run, strict=True)]
@@ -198,27 +215,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     return f"{row.bpp:.4f}", f"{row.saved:.1%}", *times
 
 
-def _size(text: str) -> Size:
+def parsed_size(text: str) -> Size:
+    """A size as it prints.
+
+    Raises:
+        InvalidInput: it is not written like one.
+    """
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise InvalidInput("not a size.", field="size", value=text, cure="Write it as 256x192.")
     return Size(int(height), int(width))
-
-
-def main(
-    data: Annotated[Path, typer.Argument(help="The data set's folder.")],
-    split: Annotated[str, typer.Option(help="Whose maps.")] = "test",
-    size: Annotated[list[str] | None, typer.Option(help="WIDTHxHEIGHT; 256x192, 480x360.")] = None,
-    kind: Annotated[str, typer.Option(help="Layout of the data set.")] = "camvid",
-    every: Annotated[int, typer.Option(min=1, help="Take each n-th map.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-) -> None:
-    """Compare lossless coders of label maps."""
-    source: Any = open_labelled(kind, data, split)
-    sizes = [_size(text) for text in size or ("256x192", "480x360")]
-    maps = (source.labels(index) for index in range(0, len(source), every))
-    tell(measure(maps, sizes), json=json)
-
-
-if __name__ == "__main__":
-    typer.run(main)
