@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgpack
 
 from semlink.core.errors import CorruptData
-from semlink.core.pictures import DEFAULT_LIMITS, Size
+from semlink.core.pictures import DEFAULT_LIMITS, Size, working_size
 
 VERSION = 1
 MAX_BYTES = 256
 MAX_CLASSES = 256
 MAX_WORKING_PIXELS = 1 << 20
 MAX_FACTOR = 64
+MAX_SIDE = 512
 
 H = TypeVar("H")
 
@@ -104,6 +105,58 @@ class CoarseMapHeader:
         if not _within(factor, MAX_FACTOR):
             raise ValueError("its factor is out of bounds")
         return cls(MapHeader.parse(of_map), factor)
+
+
+def reduced_size(picture: Size, short_side: int) -> Size:
+    """Size of what has that short side, or the picture's where it is shorter, aspect kept."""
+    return working_size(picture, min(short_side, *picture), 1)
+
+
+@dataclass(frozen=True)
+class ColouredMapHeader:
+    """Header of a label map and a colour map, both smaller than the working picture.
+
+    Attributes:
+        map: of the label map as it is at the working size; `present` are the classes of the map
+            that travels.
+        map_side: short side of the map that travels, 1 .. 512.
+        colour_side: short side of the colour map, 1 .. 512.
+    """
+
+    map: MapHeader
+    map_side: int
+    colour_side: int
+
+    @property
+    def sent_map(self) -> MapHeader:
+        """Of the label map as it travels."""
+        return replace(self.map, working=reduced_size(self.map.working, self.map_side))
+
+    @property
+    def colour_size(self) -> Size:
+        """Of the colour map."""
+        return reduced_size(self.map.working, self.colour_side)
+
+    def to_bytes(self) -> bytes:
+        """Packed array: version, what a `MapHeader` has, the two sides."""
+        sides = [self.map_side, self.colour_side]
+        return bytes(msgpack.packb([VERSION, *self.map.fields(), *sides]))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ColouredMapHeader:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            CorruptData: anything but a header written by this version, within its bounds.
+        """
+        return _read(cls._parse, data)
+
+    @classmethod
+    def _parse(cls, fields: list[Any]) -> ColouredMapHeader:
+        *of_map, map_side, colour_side = fields
+        if not (_within(map_side, MAX_SIDE) and _within(colour_side, MAX_SIDE)):
+            raise ValueError("a side is out of bounds")
+        return cls(MapHeader.parse(of_map), map_side, colour_side)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class ReceiverSettings(Settings):
         default="gesco-camvid",
         pattern=MODEL_NAME,
         description="Diffusion network: zoo name or folder, one that the receiver serves; "
-        "spic-camvid where not set for spic.",
+        "spic-camvid where not set for spic, sgc-camvid for sgc.",
         examples=["gesco-camvid"],
     )
     sampler: Sampler = Field(
@@ -42,7 +42,7 @@ class ReceiverSettings(Settings):
         default=12,
         ge=1,
         le=1000,
-        description="Timesteps visited, 1 .. 1000; 20 where not set for spic.",
+        description="Timesteps visited, 1 .. 1000; 20 where not set for spic and sgc.",
         examples=[12],
     )
     start: Start = Field(
@@ -53,8 +53,8 @@ class ReceiverSettings(Settings):
         default=1000,
         ge=1,
         le=1000,
-        description="Timesteps to go through from the coarse picture (spic), 1 .. 1000, 200 where "
-        "not set; 1000 starts from noise alone.",
+        description="Timesteps to go through from the coarse picture (spic: 200 where not set) or "
+        "the colour map (sgc: 700), 1 .. 1000; 1000 starts from noise alone.",
         examples=[1000],
     )
     guidance: Finite = Field(
@@ -126,6 +126,21 @@ class PhotoSettings(Settings):
         le=16,
         description="Side of the working picture over that of the coarse one (spic), 2 .. 16.",
         examples=[4],
+    )
+    map_side: int = Field(
+        default=32,
+        ge=8,
+        le=128,
+        description="Short side of the label map that travels (sgc), 8 .. 128 pixels, at most "
+        "that of the working picture.",
+        examples=[32],
+    )
+    colour_side: int = Field(
+        default=16,
+        ge=4,
+        le=32,
+        description="Short side of the colour map (sgc), 4 .. 32 pixels.",
+        examples=[16],
     )
     bpp: Finite | None = Field(
         default=None,

@@ -288,6 +288,8 @@ class TransmissionSettings(_message.Message):
     COARSE_FACTOR_FIELD_NUMBER: _builtins.int
     TAXONOMY_FIELD_NUMBER: _builtins.int
     MIN_REGION_PX_FIELD_NUMBER: _builtins.int
+    MAP_SIDE_FIELD_NUMBER: _builtins.int
+    COLOUR_SIDE_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
     """gesco, spic, jpeg2000, webp, jpegxl, avif, heic, analog"""
     segmenter: _builtins.str
@@ -305,6 +307,10 @@ class TransmissionSettings(_message.Message):
     """of the label map; the segmenter's own where not set"""
     min_region_px: _builtins.int
     """smaller regions of the label map are filled"""
+    map_side: _builtins.int
+    """short side of the label map that travels (sgc)"""
+    colour_side: _builtins.int
+    """short side of the colour map (sgc)"""
     @_builtins.property
     def channel(self) -> Global___ChannelSettings: ...
     @_builtins.property
@@ -326,17 +332,23 @@ class TransmissionSettings(_message.Message):
         coarse_factor: _builtins.int | None = ...,
         taxonomy: _builtins.str | None = ...,
         min_region_px: _builtins.int | None = ...,
+        map_side: _builtins.int | None = ...,
+        colour_side: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_cpp", b"_cpp", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "cpp", b"cpp", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpp: _TypeAlias = _typing.Literal["bpp"]  # noqa: Y015
     _WhichOneofArgType__bpp: _TypeAlias = _typing.Literal["_bpp", b"_bpp"]  # noqa: Y015
     _WhichOneofReturnType__coarse_factor: _TypeAlias = _typing.Literal["coarse_factor"]  # noqa: Y015
     _WhichOneofArgType__coarse_factor: _TypeAlias = _typing.Literal["_coarse_factor", b"_coarse_factor"]  # noqa: Y015
+    _WhichOneofReturnType__colour_side: _TypeAlias = _typing.Literal["colour_side"]  # noqa: Y015
+    _WhichOneofArgType__colour_side: _TypeAlias = _typing.Literal["_colour_side", b"_colour_side"]  # noqa: Y015
     _WhichOneofReturnType__cpp: _TypeAlias = _typing.Literal["cpp"]  # noqa: Y015
     _WhichOneofArgType__cpp: _TypeAlias = _typing.Literal["_cpp", b"_cpp"]  # noqa: Y015
+    _WhichOneofReturnType__map_side: _TypeAlias = _typing.Literal["map_side"]  # noqa: Y015
+    _WhichOneofArgType__map_side: _TypeAlias = _typing.Literal["_map_side", b"_map_side"]  # noqa: Y015
     _WhichOneofReturnType__mcs: _TypeAlias = _typing.Literal["mcs"]  # noqa: Y015
     _WhichOneofArgType__mcs: _TypeAlias = _typing.Literal["_mcs", b"_mcs"]  # noqa: Y015
     _WhichOneofReturnType__min_region_px: _TypeAlias = _typing.Literal["min_region_px"]  # noqa: Y015
@@ -360,7 +372,11 @@ class TransmissionSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__coarse_factor) -> _WhichOneofReturnType__coarse_factor | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__colour_side) -> _WhichOneofReturnType__colour_side | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpp) -> _WhichOneofReturnType__cpp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__map_side) -> _WhichOneofReturnType__map_side | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mcs) -> _WhichOneofReturnType__mcs | None: ...
     @_typing.overload
