@@ -66,6 +66,39 @@ def bench_radio(json: opt.Json = False) -> None:
     tell(measure(), json=json)
 
 
+@bench.command("semantics")
+def bench_semantics(
+    data: Annotated[Path, typer.Argument(metavar="CAMVID", help="CamVid's folder.")],
+    photos: Annotated[
+        int | None, typer.Option(min=1, help="How many, evenly spread.", show_default="all")
+    ] = None,
+    slow_photos: Annotated[
+        int, typer.Option(min=1, help="How many of them by 1000 steps, minutes each.")
+    ] = 4,
+    bpp: Annotated[
+        list[float] | None,
+        typer.Option(help="Bits per pixel; give several.", show_default="0.075 to 0.2"),
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    device: opt.Device = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a document.")] = False,
+    json: opt.Json = False,
+) -> None:
+    """Meaning kept per bit: gesco and spic beside image codecs at equal rates."""
+    from semlink.lab.bench_semantics import measure
+    from semlink.lab.semantics_table import tell
+
+    rows = measure(
+        data,
+        split=split,
+        photos=photos,
+        slow_photos=slow_photos,
+        rates=bpp or (),
+        device=device,
+    )
+    tell(rows, split=split, json=json, markdown=markdown)
+
+
 @bench.command("maps")
 def bench_maps(
     data: Annotated[Path, typer.Argument(help="The data set's folder.")],
