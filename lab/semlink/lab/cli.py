@@ -14,6 +14,8 @@ from semlink.core.errors import STATUS, Cancelled, SemlinkError
 from semlink.lab import options as opt
 from semlink.lab.bench_cli import bench
 from semlink.lab.models_cli import models
+from semlink.lab.sweep_cli import sweep
+from semlink.lab.train_cli import train
 
 app = typer.Typer(
     help="Send photos through a generative semantic communication link.",
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
+app.add_typer(train, name="train")
+app.command()(sweep)
 
 ONE_HOST = "This machine"
 

@@ -32,6 +32,8 @@ class LocalLink(Link):
             part of the path.
     """
 
+    transmitter_kind: type[Transmitter] = Transmitter
+
     def __init__(
         self,
         device: str | None = None,
@@ -81,7 +83,8 @@ class LocalLink(Link):
     def _transmitter(self, settings: TransmissionSettings) -> Transmitter:
         names = _needed(settings, settings.segmenter)
         if names not in self._transmitters:
-            self._transmitters[names] = Transmitter.load(self._sources(names), self._device)
+            load = self.transmitter_kind.load
+            self._transmitters[names] = load(self._sources(names), self._device)
         return self._transmitters[names]
 
     def _receiver(self, settings: TransmissionSettings) -> Receiver:

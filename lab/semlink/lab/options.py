@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,6 +79,8 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
     "coarse_factor": _setting(
         int, WHAT, "Sides of the working picture over the coarse one's (spic).", 4
     ),
+    "map_side": _setting(int, WHAT, "Short side of the label map that travels (sgc).", 32),
+    "colour_side": _setting(int, WHAT, "Short side of the colour map (sgc).", 16),
     "bpp": _setting(float, COST, "Bits per pixel of the working picture, at most.", "no limit"),
     "cpp": _setting(
         float,
@@ -107,11 +109,13 @@ LEVELS = ("psnr_db", "snr_db", "ebno_db", "sigma", "gesco_table_db")
 Command = Callable[..., None]
 
 
-def takes(names: Iterable[str]) -> Callable[[Command], Command]:
-    """Gives a command's `**settings` an option for each name in `SETTINGS`."""
+def takes(
+    names: Iterable[str], table: Mapping[str, Any] = SETTINGS
+) -> Callable[[Command], Command]:
+    """Gives a command's `**settings` an option for each name, as the table has them."""
     chosen = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=SETTINGS[name]
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=table[name]
         )
         for name in names
     ]
