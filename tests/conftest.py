@@ -98,6 +98,86 @@ def _save_tiny_network(folder: Path, low_res_channels: int) -> None:
 
 
 @pytest.fixture(scope="session")
+def tiny_sqgan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an SQ-GAN for CamVid's classes, 16 pixels to a token: untrained and small."""
+    import torch
+
+    from semlink.core.sqgan.config import SqganConfig, StreamConfig
+    from semlink.core.sqgan.weights import SqganFolder, save_sqgan
+    from semlink.receiver.sqgan.network import SqganDecoder
+    from semlink.transmitter.sqgan.network import SqganEncoder
+
+    stream = StreamConfig(
+        channels=32,
+        channel_mult=(1, 1, 1),
+        encoder_blocks=1,
+        decoder_blocks=1,
+        patch=4,
+        codes=16,
+        demask_blocks=1,
+    )
+    network = SqganConfig(
+        map_channels=12,
+        latent_channels=32,
+        spade_hidden=8,
+        spade_kernel=1,
+        map_resize="area",
+        picture=stream,
+        map=stream,
+    )
+    with torch.device("meta"):
+        shapes = SqganEncoder(network).state_dict() | SqganDecoder(network).state_dict()
+    generator = torch.Generator().manual_seed(3)
+    weights = {
+        name: 0.2 * torch.randn(value.shape, generator=generator) for name, value in shapes.items()
+    }
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-sqgan"
+    config = SqganFolder(network=network, taxonomy="camvid", height=64, width=96)
+    save_sqgan(folder, config, weights)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sgc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a latent diffusion network for CamVid's classes: untrained, small."""
+    import torch
+    from diffusers import UNet2DModel, VQModel
+
+    from semlink.receiver.latent.conditioning import OneHot
+    from semlink.receiver.latent.weights import LatentConfig, LatentModels, save_latent
+
+    models = LatentModels(
+        autoencoder=VQModel(
+            down_block_types=("DownEncoderBlock2D",) * 3,
+            up_block_types=("UpDecoderBlock2D",) * 3,
+            block_out_channels=(8, 8, 8),
+            norm_num_groups=4,
+            num_vq_embeddings=64,
+            mid_block_add_attention=False,
+        ),
+        unet=UNet2DModel(
+            in_channels=3 + 12,
+            out_channels=3,
+            down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+            up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            norm_num_groups=4,
+        ),
+        conditioning=OneHot(12),
+        scheduler={"beta_schedule": "scaled_linear", "clip_sample": False}
+        | {"beta_start": 0.0015, "beta_end": 0.0205},
+    )
+    generator = torch.Generator().manual_seed(4)
+    for model in (models.autoencoder, models.unet):
+        for weights in model.parameters():
+            weights.data = 0.25 * torch.randn(weights.shape, generator=generator)
+    folder = tmp_path_factory.mktemp("zoo") / "tiny-sgc"
+    save_latent(folder, LatentConfig(taxonomy="camvid", height=64, width=96), models)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a segmentation network for CamVid's classes: untrained and small."""
     from semlink.core.taxonomy import CAMVID

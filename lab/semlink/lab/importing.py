@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -82,6 +82,25 @@ def import_checkpoint(
         CorruptData: the file is no checkpoint, or not one of that kind or shape.
         InvalidInput: the folder cannot be written, or the config is wrong.
     """
+    check_new(output)
+    state = without_dead_weights(read_checkpoint(checkpoint))
+    chosen = _config(kind, state) if config is None else _read_config(config)
+    check_classes(output.name, chosen.taxonomy, chosen.network.map_channels)
+    check_weights(state, _weights_of(chosen.network), kind, checkpoint)
+    write_folder(
+        output,
+        lambda folder: save_diffusion(folder, chosen, state),
+        card(PAPERS[kind], checkpoint, output.name, state),
+    )
+    return output
+
+
+def check_new(output: Path) -> None:
+    """Whether a folder can be made.
+
+    Raises:
+        InvalidInput: it exists, or its parent does not.
+    """
     check_output(output)
     if output.exists():
         raise InvalidInput(
@@ -90,17 +109,16 @@ def import_checkpoint(
             value=output,
             cure="Name a folder that does not exist.",
         )
-    state = without_dead_weights(read_checkpoint(checkpoint))
-    chosen = _config(kind, state) if config is None else _read_config(config)
-    check_classes(output.name, chosen.taxonomy, chosen.network.map_channels)
-    _check_weights(state, chosen.network, kind, checkpoint)
+
+
+def write_folder(output: Path, save: Callable[[Path], None], card: str) -> None:
+    """A folder with what `save` writes, self-check and card; all of it or nothing."""
     with TemporaryDirectory(dir=output.parent, prefix=f"{output.name}.") as partial:
         folder = Path(partial) / output.name
-        save_diffusion(folder, chosen, state)
+        save(folder)
         record(folder)
-        (folder / "README.md").write_text(_card(kind, checkpoint, output.name, state))
+        (folder / "README.md").write_text(card)
         os.replace(folder, output)
-    return output
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -110,17 +128,36 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         NotFound: there is no such file.
         CorruptData: it is something else.
     """
+    return checked_state(read_saved(path), path)
+
+
+def read_saved(path: Path) -> object:
+    """What a file of `torch.save` holds; code in it is not run.
+
+    Raises:
+        NotFound: there is no such file.
+        CorruptData: it is something else, or holds objects other than tensors and plain data.
+    """
     if not path.is_file():
         raise NotFound("there is no such file.", field="checkpoint", value=path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        saved: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a foreign file provokes
-        raise _corrupt(path, "PyTorch cannot read it as a file of weights.") from error
+        raise corrupt(path, "PyTorch cannot read it as a file of weights.") from error
+    return saved
+
+
+def checked_state(state: object, path: Path) -> dict[str, Tensor]:
+    """Names and tensors.
+
+    Raises:
+        CorruptData: it is something else.
+    """
     if not isinstance(state, dict) or not state:
-        raise _corrupt(path, "it holds no names with tensors.")
+        raise corrupt(path, "it holds no names with tensors.")
     strangers = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
-        raise _corrupt(path, f"not a tensor: {_first(strangers)}.")
+        raise corrupt(path, f"not a tensor: {_first(strangers)}.")
     return {str(name): value for name, value in state.items()}
 
 
@@ -159,10 +196,14 @@ def _read_config(path: Path) -> DiffusionConfig:
     return config
 
 
-def _check_weights(
-    state: Mapping[str, Tensor], network: UNetConfig, kind: Kind, path: Path
+def check_weights(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], kind: str, path: Path
 ) -> None:
-    expected = _weights_of(network)
+    """Whether a checkpoint has the names and shapes that a network has.
+
+    Raises:
+        CorruptData: it has not; the message names some.
+    """
     shared = expected.keys() & state.keys()
     problems = {
         "it lacks": [name for name in expected if name not in state],
@@ -175,7 +216,7 @@ def _check_weights(
     }
     said = "; ".join(f"{what} {_first(names)}" for what, names in problems.items() if names)
     if said:
-        raise _corrupt(path, f"these are not the weights of {kind}: {said}.")
+        raise corrupt(path, f"these are not the weights of {kind}: {said}.")
 
 
 def _weights_of(network: UNetConfig) -> dict[str, Tensor]:
@@ -193,18 +234,20 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape))
 
 
-def _corrupt(path: Path, message: str) -> CorruptData:
+def corrupt(path: Path, message: str) -> CorruptData:
+    """The error for a checkpoint that is none."""
     cure = "Name a published checkpoint, or describe one of another shape with --config."
     return CorruptData(message, field="checkpoint", value=path.name, cure=cure)
 
 
-def _card(kind: Kind, checkpoint: Path, name: str, state: Mapping[str, Tensor]) -> str:
+def card(paper: str, checkpoint: Path, name: str, state: Mapping[str, Tensor]) -> str:
+    """Where an imported network comes from, in Markdown."""
     with checkpoint.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     parameters = sum(value.numel() for value in state.values())
     return (
         f"# {name}\n\n"
-        f"Imported from `{checkpoint.name}` as a checkpoint of {PAPERS[kind]}:\n"
+        f"Imported from `{checkpoint.name}` as a checkpoint of {paper}:\n"
         f"{parameters / 1e6:.1f} M parameters, rounded to bf16.\n\n"
         f"SHA-256 of the checkpoint: `{digest}`.\n\n"
         "**Licence.** That of whoever published the checkpoint.\n"

@@ -127,6 +127,8 @@ def _what(config: dict[str, Any]) -> str:
     if config.get("kind") == "spade-unet":
         coarse = " and coarse pictures" if config["network"].get("low_res_channels") else ""
         return f"SPADE U-Net, paints maps{coarse}"
+    if config.get("kind") == "sq-gan":
+        return "SQ-GAN, codes photos as tokens and paints them"
     if "id2label" in config:
         return f"{config.get('model_type', 'unknown')}, segments photos"
     return str(config.get("kind") or config.get("model_type") or config.get("_class_name"))

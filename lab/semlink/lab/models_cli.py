@@ -18,6 +18,7 @@ class CheckpointKind(StrEnum):
 
     GESCO = "gesco"
     SPIC = "spic"
+    SQGAN = "sqgan"
 
 
 @models.command("list")
@@ -60,7 +61,7 @@ def verify(
 @models.command("import")
 def import_model(
     kind: Annotated[CheckpointKind, typer.Argument(help="Whose checkpoint it is.")],
-    file: Annotated[Path, typer.Argument(help="The published .pt file.")],
+    file: Annotated[Path, typer.Argument(help="The published .pt or .ckpt file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make.")],
     config: Annotated[
         Path | None,
@@ -73,7 +74,11 @@ def import_model(
 ) -> None:
     """Make a folder for --network of a published checkpoint."""
     from semlink.lab.importing import import_checkpoint
+    from semlink.lab.importing_sqgan import import_sqgan
     from semlink.lab.models import describe, tell_list
 
-    import_checkpoint(kind.value, file, output, config)
+    if kind is CheckpointKind.SQGAN:
+        import_sqgan(file, output, config)
+    else:
+        import_checkpoint(kind.value, file, output, config)
     tell_list([describe(str(output))], json=json)

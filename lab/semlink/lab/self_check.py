@@ -18,9 +18,12 @@ import torch
 from torch import Tensor
 
 from semlink.core.errors import CorruptData
+from semlink.core.sqgan.weights import load_sqgan
 from semlink.receiver.diffusion.prepared import prepare
 from semlink.receiver.diffusion.weights import load_diffusion
+from semlink.receiver.sqgan.network import SqganDecoder
 from semlink.transmitter.segmentation import Segmenter
+from semlink.transmitter.sqgan.network import SqganEncoder
 
 CHECK = "check.json"
 PROBES = 16
@@ -96,10 +99,35 @@ def _diffusion_answer(folder: Path) -> Tensor:
     x = torch.randn(1, shape.image_channels, side, side, generator=generator)
     coarse = shape.low_res_channels
     low_res = torch.randn(1, coarse, side, side, generator=generator) if coarse else None
-    stripes = torch.arange(side) * shape.map_channels // side
-    class_map = (stripes == torch.arange(shape.map_channels)[:, None]).float()
-    maps = class_map[None, :, None].expand(1, -1, side, -1)
+    maps = _stripes(shape.map_channels, side)
     return prepare(net, maps, low_res=low_res)(x, torch.tensor([500.0]))
+
+
+def _sqgan_answer(folder: Path) -> Tensor:
+    """Of the encoders to a noise under stripes, and of the decoders to other noise."""
+    encoder, config = load_sqgan(folder, SqganEncoder, torch.device("cpu"), torch.float32)
+    decoder, _ = load_sqgan(folder, SqganDecoder, torch.device("cpu"), torch.float32)
+    shape, generator = config.network, torch.Generator().manual_seed(0)
+    side = -(-SIDE // shape.multiple) * shape.multiple
+    rows = side // shape.multiple
+    maps = _stripes(shape.map_channels, side)
+    pixels = torch.randn(1, 3, side, side, generator=generator)
+    words = torch.randn(1, shape.latent_channels, rows, rows, generator=generator)
+    sent = (torch.arange(rows) % 2 == 0).expand(1, 1, rows, -1)
+    answers = (
+        encoder.map_features(maps).features,
+        encoder.picture_features(pixels, maps).features,
+        decoder.map_logits(words, sent),
+        decoder.pictures(words, sent, maps),
+    )
+    return torch.cat([answer.flatten() for answer in answers])
+
+
+def _stripes(classes: int, side: int) -> Tensor:
+    """One-hot maps of vertical stripes."""
+    stripes = torch.arange(side) * classes // side
+    class_map = (stripes == torch.arange(classes)[:, None]).float()
+    return class_map[None, :, None].expand(1, -1, side, -1)
 
 
 def _segmenter_answer(folder: Path) -> Tensor:
@@ -112,5 +140,6 @@ def _segmenter_answer(folder: Path) -> Tensor:
 
 _ANSWERS: dict[str, Callable[[Path], Tensor]] = {
     "spade-unet": _diffusion_answer,
+    "sq-gan": _sqgan_answer,
     "segmenter": _segmenter_answer,
 }

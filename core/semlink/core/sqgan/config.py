@@ -54,7 +54,7 @@ class StreamConfig:
     @property
     def factor(self) -> int:
         """Pixels to a side of one token."""
-        return self.patch * 2 ** (len(self.channel_mult) - 1)
+        return self.patch << len(self.channel_mult) - 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from semlink.core.sqgan.config import NORM_GROUPS
 
-Features = Float[Tensor, "batch channel height width"]
+# The underscores leave the axes unbound: layers change channels and sides.
+Features = Float[Tensor, "_batch _channel _height _width"]
 
 
 def group_norm(channels: int) -> nn.GroupNorm:

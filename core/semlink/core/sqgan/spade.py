@@ -49,4 +49,4 @@ def resized(
     maps: Float[Tensor, "batch channel height width"], size: Size, how: MapResize
 ) -> Float[Tensor, "batch channel _ _"]:
     """Maps of another size."""
-    return maps if maps.shape[-2:] == size else functional.interpolate(maps, size, mode=how)
+    return maps if Size(*maps.shape[-2:]) == size else functional.interpolate(maps, size, mode=how)
