@@ -7,21 +7,23 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from semlink.core.errors import NotFound
-from semlink.lab.training import trainer as trainers
-from semlink.lab.training.checkpoint import load_checkpoint, save_checkpoint
-from semlink.lab.training.ema import Ema
-from semlink.lab.training.gesco import TASK
+from semlink.core.errors import InvalidInput
+from semlink.lab.training.diffusion import NETWORK, DiffusionObjective
+from semlink.lab.training.gesco import RECIPE
+from semlink.lab.training.launching import make_accelerator
+from semlink.lab.training.loop import Loop
 from semlink.lab.training.maps import MapNoise, one_hot, received_maps
+from semlink.lab.training.networks import weights_to_start_from
 from semlink.lab.training.pictures import (
     MEAN_LEVEL,
     PackedPictures,
     even_exposure,
     random_views,
 )
-from semlink.lab.training.trainer import Trainer, Training, export, shuffled_batches, train
+from semlink.lab.training.plan import Plan
+from semlink.lab.training.run import export, save, train
 from semlink.receiver.diffusion.unet import UNetConfig
-from semlink.receiver.diffusion.weights import load_diffusion
+from semlink.receiver.diffusion.weights import DiffusionConfig, load_diffusion
 
 TINY = UNetConfig(
     map_channels=3,
@@ -35,11 +37,32 @@ TINY = UNetConfig(
     map_stem=True,
     patch=4,
 )
-TRAINING = Training(batch=4, height=16, width=24, warmup_steps=1, lr=3e-3)
+CONFIG = DiffusionConfig(
+    network=TINY,
+    schedule="shifted-cosine",
+    prediction="clean",
+    taxonomy="camvid",
+    height=16,
+    width=24,
+)
+PLAN = Plan(steps=25, batch=4, warmup_steps=1)
 
 
 def seeded(seed: int = 0) -> Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def objective(packed: PackedPictures, seed: int = 0) -> DiffusionObjective:
+    held_out = PackedPictures(packed.photos[:2, :, :16, :24], packed.labels[:2, :16, :24])
+    return DiffusionObjective(RECIPE, CONFIG, packed, held_out, lr=3e-3, seed=seed)
+
+
+def loop(packed: PackedPictures, plan: Plan = PLAN) -> Loop:
+    return Loop(objective(packed), plan, make_accelerator("cpu"))
+
+
+def pixels(loop: Loop) -> float:
+    return loop.advance()["pixels"].item()
 
 
 @pytest.fixture(scope="module")
@@ -113,124 +136,67 @@ def test_dark_and_bright_photos_come_to_the_same_level(level: float) -> None:
     assert (even.flatten()[brightest_first].diff() >= 0).all(), "the order of levels is kept"
 
 
-def test_batches_show_every_picture_once_before_any_again() -> None:
-    batches = shuffled_batches(5, 2, seeded())
-    seen = torch.cat([next(batches) for _ in range(5)])
-    assert sorted(seen[:5].tolist()) == sorted(seen[5:].tolist()) == list(range(5))
-
-
-def test_learning_rate_rises_then_follows_the_clock_to_zero() -> None:
-    training = Training(minutes=10.0, lr=1.0, warmup_steps=100)
-    assert training.learning_rate(49, 0.0) == pytest.approx(0.5)
-    assert training.learning_rate(1000, 300.0) == pytest.approx(0.5)
-    assert training.learning_rate(1000, 600.0) == pytest.approx(0.0)
-
-
 def test_training_learns(packed: PackedPictures) -> None:
-    trainer = Trainer(TASK, TINY, TRAINING, packed)
-    generator = seeded()
-    batches = shuffled_batches(6, 4, generator)
-    losses = [trainer.update(next(batches), generator) for _ in range(25)]
+    run = loop(packed)
+    losses = [pixels(run) for _ in range(25)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
-def test_a_resumed_run_goes_on_as_if_never_stopped(packed: PackedPictures, tmp_path: Path) -> None:
-    whole, half = Trainer(TASK, TINY, TRAINING, packed), Trainer(TASK, TINY, TRAINING, packed)
-    indices = torch.arange(4)
-    for trainer in (whole, half):
-        trainer.update(indices, seeded(1))
-    half.save(tmp_path)
-    resumed = Trainer(TASK, TINY, replace(TRAINING, seed=5), packed)
-    resumed.resume(tmp_path)
-    assert whole.update(indices, seeded(2)) == resumed.update(indices, seeded(2))
-    for name, value in whole.ema.weights.items():
-        assert torch.equal(value, resumed.ema.weights[name]), name
-
-
-def test_a_run_writes_a_network_and_a_sheet_and_goes_on(
-    packed: PackedPictures, tmp_path: Path
-) -> None:
-    held_out = PackedPictures(packed.photos[:2, :, :16, :24], packed.labels[:2, :16, :24])
-    first = Trainer(TASK, TINY, replace(TRAINING, minutes=1e-6), packed)
-    train(first, tmp_path, held_out)
-    minutes = first.elapsed_s / 60 + 0.005
-    trainer = Trainer(TASK, TINY, replace(TRAINING, minutes=minutes), packed)
-    train(trainer, tmp_path, held_out)
-    assert trainer.step > first.step == 1
-    assert (tmp_path / "sheet-000001.png").exists()
-    assert (tmp_path / f"sheet-{trainer.step:06d}.png").exists()
+def test_a_run_writes_a_network_and_a_sheet(packed: PackedPictures, tmp_path: Path) -> None:
+    run = loop(packed, replace(PLAN, steps=2))
+    train(run, tmp_path, resume=False, say=lambda _: None)
+    assert (tmp_path / "sheet-000002.png").exists()
     net, config = load_diffusion(tmp_path / "model", torch.device("cpu"), torch.float32)
-    assert config.network == TINY
+    assert config == CONFIG
     for name, value in net.state_dict().items():
-        torch.testing.assert_close(value, trainer.ema.weights[name], rtol=1e-2, atol=1e-6)
+        expected = run.averages[NETWORK].weights[name]
+        torch.testing.assert_close(value, expected, rtol=1e-2, atol=1e-6)
 
 
 def test_a_run_can_start_from_a_network(packed: PackedPictures, tmp_path: Path) -> None:
-    before = Trainer(TASK, TINY, TRAINING, packed)
-    before.update(torch.arange(4), seeded())
-    before.save(tmp_path)
-    after = Trainer(TASK, TINY, replace(TRAINING, seed=1), packed)
-    after.start_from(tmp_path / "model")
-    assert after.step == 0
+    before = loop(packed)
+    before.advance()
+    export(before, tmp_path / "model")
+    weights, anew = weights_to_start_from(tmp_path / "model", TINY)
+    after = DiffusionObjective(RECIPE, CONFIG, packed, packed, weights=weights, seed=1)
+    assert anew == []
     for name, value in after.net.state_dict().items():
-        torch.testing.assert_close(value, before.ema.weights[name], rtol=1e-2, atol=1e-6)
-        assert torch.equal(value, after.ema.weights[name])
+        expected = before.averages[NETWORK].weights[name]
+        torch.testing.assert_close(value, expected, rtol=1e-2, atol=1e-6)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path: Path) -> None:
-    trainer = Trainer(TASK, TINY, TRAINING, packed)
-    with torch.no_grad():
-        trainer.net.out[2].bias.fill_(torch.nan)
-    with pytest.raises(FloatingPointError, match=r"step 25: the loss is nan"):
-        train(trainer, tmp_path, packed)
-    assert not (tmp_path / "checkpoint.pt").exists()
-
-
-def test_half_precision_hardly_changes_the_loss(
-    packed: PackedPictures, monkeypatch: pytest.MonkeyPatch
+def test_only_what_reads_the_map_begins_anew_for_other_classes(
+    packed: PackedPictures, tmp_path: Path
 ) -> None:
-    trainer = Trainer(TASK, TINY, TRAINING, packed)
-    for seed in range(3):  # the last layer starts at zero, in any precision
-        trainer.update(torch.arange(4), seeded(seed))
-    full = trainer.loss(torch.arange(4), seeded(9))
-    monkeypatch.setattr(
-        trainers, "mixed_precision", lambda _: torch.autocast("cpu", torch.bfloat16)
-    )
-    half = trainer.loss(torch.arange(4), seeded(9))
+    export(loop(packed), tmp_path / "model")
+    _, anew = weights_to_start_from(tmp_path / "model", replace(TINY, map_channels=7))
+    assert anew
+    assert all("mlp_shared.0.weight" in name or "map_stem" in name for name in anew)
+    with pytest.raises(InvalidInput, match="patch 4, not 2"):
+        weights_to_start_from(tmp_path / "model", replace(TINY, patch=2))
+
+
+def test_half_precision_hardly_changes_the_loss(packed: PackedPictures) -> None:
+    run = loop(packed)
+    for _ in range(3):  # the last layer starts at zero, in any precision
+        run.advance()
+    training = run.objective
+    batch = training.batch(torch.arange(4), seeded())
+    full = training.losses(NETWORK, batch, 3, seeded(9))["pixels"]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = training.losses(NETWORK, batch, 3, seeded(9))["pixels"]
     assert half.dtype == torch.float32
     assert half.item() != full.item()
     assert half.item() == pytest.approx(full.item(), rel=0.02)
 
 
-def test_a_save_that_breaks_off_leaves_the_old_checkpoint(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {"step": 1})
-    with pytest.raises((AttributeError, TypeError, RuntimeError)):
-        save_checkpoint(path, {"step": lambda: 2})
-    assert load_checkpoint(path) == {"step": 1}
-
-
-def test_the_average_is_the_textbook_one() -> None:
-    net = torch.nn.Linear(2, 1)
-    ema, expected = Ema(net, 0.5), net.weight.detach().clone()
-    torch.nn.init.ones_(net.weight)
-    for step in (1, 50):
-        ema.update(net, step)
-        decay = min(0.5, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * net.weight.detach()
-    torch.testing.assert_close(ema.weights["weight"], expected)
-
-
-def test_average_forgets_the_start_of_a_short_run() -> None:
-    net = torch.nn.Linear(1, 1, bias=False)
-    torch.nn.init.constant_(net.weight, 100.0)
-    ema = Ema(net, 0.999)
-    torch.nn.init.ones_(net.weight)
-    for step in range(1, 101):
-        ema.update(net, step)
-    assert ema.weights["weight"].item() == pytest.approx(1.0, abs=0.1)
-
-
-def test_export_without_a_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="checkpoint"):
-        export(tmp_path, tmp_path / "zoo", TINY, 2.0)
+def test_a_loss_that_is_no_number_ends_the_run(packed: PackedPictures, tmp_path: Path) -> None:
+    run = loop(packed)
+    save(run, tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        for weights in run.objective.networks[NETWORK].parameters():
+            weights.fill_(torch.nan)
+    with pytest.raises(InvalidInput, match="pixels is nan after step 25"):
+        train(run, tmp_path, resume=False, say=lambda _: None)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before

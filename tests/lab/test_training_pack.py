@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semlink.core.pictures import Size
 from semlink.lab.data import open_labelled
 from semlink.lab.training.pack import main
-from semlink.lab.training.pictures import pack_camvid
+from semlink.lab.training.pictures import pack_pictures
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,7 @@ def test_photos_still_show_their_labels(folders: tuple[Path, Path]) -> None:
 
 
 def test_the_trainings_read_it(folders: tuple[Path, Path]) -> None:
-    pictures = pack_camvid(folders[1], "train", "test", size=(24, 32))
+    data = open_labelled("camvid", folders[1], "train", "test")
+    pictures = pack_pictures(data, Size(24, 32), even_light=True)
     assert pictures.photos.shape == (4, 3, 24, 32)
     assert pictures.labels.shape == (4, 24, 32)

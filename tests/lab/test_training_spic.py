@@ -9,21 +9,20 @@ from torch import Generator, Tensor
 
 from semlink.core.schemes import Scheme
 from semlink.lab.training import gesco, spic
+from semlink.lab.training.diffusion import DiffusionObjective, Recipe
+from semlink.lab.training.launching import make_accelerator
+from semlink.lab.training.loop import Loop
 from semlink.lab.training.maps import one_hot
+from semlink.lab.training.networks import FIRST_LAYER, weights_to_start_from
 from semlink.lab.training.pictures import PackedPictures
-from semlink.lab.training.spic import TASK, examples
+from semlink.lab.training.plan import Plan
+from semlink.lab.training.run import export
+from semlink.lab.training.spic import examples
 from semlink.lab.training.thumbnails import ThumbnailDamage, shrunk, thumbnails
-from semlink.lab.training.trainer import (
-    FIRST_LAYER,
-    Trainer,
-    Training,
-    shuffled_batches,
-    train,
-)
-from semlink.receiver.diffusion.unet import UNetConfig
-from semlink.receiver.diffusion.weights import load_diffusion
+from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
+from semlink.receiver.diffusion.weights import DiffusionConfig, load_diffusion
 
-WITHOUT = UNetConfig(
+TINY = UNetConfig(
     map_channels=3,
     model_channels=32,
     channel_mult=(1,),
@@ -34,14 +33,39 @@ WITHOUT = UNetConfig(
     spade_hidden=4,
     map_stem=True,
     patch=4,
+    low_res_channels=3,
 )
-TINY = replace(WITHOUT, low_res_channels=3)
-TRAINING = Training(batch=4, height=32, width=48, warmup_steps=1, lr=3e-3)
+CONFIG = DiffusionConfig(
+    network=TINY,
+    schedule="shifted-cosine",
+    prediction="clean",
+    taxonomy="camvid",
+    height=32,
+    width=48,
+    guidance=1.5,
+)
 UNDAMAGED = ThumbnailDamage(factors=(4,), clean_share=1.0)
 
 
 def seeded(seed: int = 0) -> Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def objective(
+    recipe: Recipe, packed: PackedPictures, weights: dict[str, Tensor] | None = None
+) -> DiffusionObjective:
+    network = replace(TINY, low_res_channels=recipe.low_res_channels)
+    held_out = PackedPictures(packed.photos[:2], packed.labels[:2])
+    config = replace(CONFIG, network=network)
+    return DiffusionObjective(recipe, config, packed, held_out, lr=3e-3, weights=weights)
+
+
+def trained(recipe: Recipe, packed: PackedPictures, steps: int) -> Loop:
+    plan = Plan(minutes=60, batch=4, warmup_steps=1)
+    loop = Loop(objective(recipe, packed), plan, make_accelerator("cpu"))
+    for _ in range(steps):
+        loop.advance()
+    return loop
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +133,14 @@ def test_the_coarse_picture_is_that_of_the_clean_one(monkeypatch: pytest.MonkeyP
 def test_training_learns_to_take_the_colours_of_the_coarse_picture(
     packed: PackedPictures,
 ) -> None:
-    trainer = Trainer(TASK, TINY, TRAINING, packed)
-    generator = seeded()
-    batches = shuffled_batches(6, 4, generator)
-    for _ in range(40):
-        trainer.update(next(batches), generator)
+    net = trained(spic.RECIPE, packed, 40).objective.networks["unet"]
+    assert isinstance(net, SpadeUNet)
     colours = torch.tensor([[0.8, -0.8, -0.8], [-0.8, 0.8, 0.8]])[:, :, None, None]
     _, class_map = some_pictures(2)
     noise = torch.randn(1, 3, 32, 48, generator=seeded(2)).expand(2, -1, -1, -1)
     with torch.no_grad():
-        modulations = trainer.net.modulations(class_map)
-        painted = trainer.net(noise, torch.tensor([900.0, 900.0]), modulations, colours)
+        modulations = net.modulations(class_map)
+        painted = net(noise, torch.tensor([900.0, 900.0]), modulations, colours)
     means = painted.mean((2, 3))
     assert ((means[0] - means[1]) * colours[0, :, 0, 0] > 0.1).all()
 
@@ -128,27 +149,26 @@ def test_a_network_without_coarse_pictures_is_where_it_starts(
     packed: PackedPictures, tmp_path: Path
 ) -> None:
     """It begins by answering as that network, whatever the coarse picture."""
-    before = Trainer(gesco.TASK, WITHOUT, TRAINING, packed)
-    for seed in range(3):
-        before.update(torch.arange(4), seeded(seed))
-    before.save(tmp_path)
-    after = Trainer(TASK, TINY, TRAINING, packed)
-    after.start_from(tmp_path / "model")
+    export(trained(gesco.RECIPE, packed, 3), tmp_path / "model")
+    weights, anew = weights_to_start_from(tmp_path / "model", TINY)
+    assert anew == []
+    after = objective(spic.RECIPE, packed, weights).net
     old, _ = load_diffusion(tmp_path / "model", torch.device("cpu"), torch.float32)
     clean, class_map = some_pictures(2)
     t, low_res = torch.tensor([10.0, 700.0]), torch.randn(2, 3, 8, 12)
     with torch.no_grad():
-        answer = after.net(clean, t, after.net.modulations(class_map), low_res)
+        answer = after(clean, t, after.modulations(class_map), low_res)
         expected = old(clean, t, old.modulations(class_map))
     torch.testing.assert_close(answer, expected)
-    assert after.net.state_dict()[FIRST_LAYER].shape[1] == 2 * 3 * 4**2
-    assert torch.equal(after.ema.weights[FIRST_LAYER], after.net.state_dict()[FIRST_LAYER])
+    assert after.state_dict()[FIRST_LAYER].shape[1] == 2 * 3 * 4**2
 
 
-def test_a_run_writes_a_network_and_a_sheet(packed: PackedPictures, tmp_path: Path) -> None:
-    held_out = PackedPictures(packed.photos[:2], packed.labels[:2])
-    trainer = Trainer(TASK, TINY, replace(TRAINING, minutes=1e-6), packed)
-    train(trainer, tmp_path, held_out)
-    assert (tmp_path / "sheet-000001.png").exists()
+def test_the_sheet_has_five_rows_and_the_network_its_guidance(
+    packed: PackedPictures, tmp_path: Path
+) -> None:
+    loop = trained(spic.RECIPE, packed, 1)
+    averages = {name: average.network for name, average in loop.averages.items()}
+    assert loop.objective.sheet(averages).shape == (5 * 32, 2 * 48, 3)
+    export(loop, tmp_path / "model")
     _, config = load_diffusion(tmp_path / "model", torch.device("cpu"), torch.float32)
-    assert (config.network, config.guidance) == (TINY, 1.5)
+    assert config == CONFIG

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
-    """Exponential moving average whose memory grows with the run.
+    """A network whose weights are an exponential moving average, with a memory that grows.
 
     The decay is `(1 + step) / (10 + step)`, at most `max_decay`: a short run must forget its
-    random start.
+    random start. Integers (counts of batches, say) are those of the latest step.
+
+    Args:
+        net: its weights now are where the average begins.
+        max_decay: largest decay.
     """
 
     def __init__(self, net: nn.Module, max_decay: float):
         self.max_decay = max_decay
-        self.weights: dict[str, Tensor] = {k: v.clone() for k, v in net.state_dict().items()}
+        self.network = deepcopy(net).eval().requires_grad_(False)
 
+    @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         """Move towards the network's weights after optimiser step `step`, in a few kernels."""
         decay = min(self.max_decay, (1 + step) / (10 + step))
+        slow, fast = self.network.state_dict(), net.state_dict()
+        moving = [name for name, value in slow.items() if value.is_floating_point()]
         move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        move(list(self.weights.values()), list(net.state_dict().values()), step)
+        move([slow[name] for name in moving], [fast[name] for name in moving], step)
+        for name in slow.keys() - moving:
+            slow[name].copy_(fast[name])
 
-    def load(self, weights: dict[str, Tensor]) -> None:
-        """Take over a saved average, keeping the device."""
-        for name, value in self.weights.items():
-            value.copy_(weights[name])
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The average, by the names of the network's state."""
+        return self.network.state_dict()

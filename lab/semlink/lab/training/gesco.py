@@ -1,27 +1,16 @@
-"""Train a SPADE U-Net to paint street scenes from noisy class maps, as GESCO's receiver does.
-
-    python -m semlink.lab.training.gesco --data CAMVID --out RUN --minutes 100
-    python -m semlink.lab.training.gesco --out RUN --export zoo/semlink/zoo/weights/gesco-camvid
-
-The first command goes on where RUN/checkpoint.pt stands, if a run was killed, and leaves the
-network in RUN/model. On a GPU, use `--network base --batch 64 --lr 6e-4 --compile`.
+"""GESCO: a SPADE U-Net learns to paint pictures from noisy class maps.
 
 Grassucci et al., arXiv:2306.04321. Noise is drawn per sample and per channel, and noisy maps pass
-the published denoising block, so that training sees what the receiver will see. The test split is
-used for nothing but sample sheets.
+the published denoising block, so that training sees what the receiver will see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Generator, Tensor
 
-from semlink.lab.training.command import parse, run
+from semlink.lab.training.diffusion import Examples, Recipe, uniform_timesteps
 from semlink.lab.training.maps import MapNoise, received_maps
-from semlink.lab.training.networks import NETWORKS
 from semlink.lab.training.painting import sample_sheet
-from semlink.lab.training.trainer import Examples, Task, uniform_timesteps
 
 NOISE = MapNoise()
 
@@ -35,14 +24,11 @@ def examples(clean: Tensor, class_map: Tensor, generator: Generator) -> Examples
     )
 
 
-TASK = Task(examples=examples, sheet=sample_sheet, guidance=2.0)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of the training."""
-    options = parse(__doc__, arguments)
-    run(options, TASK, NETWORKS[options.network])
-
-
-if __name__ == "__main__":
-    main()
+RECIPE = Recipe(
+    scheme="gesco",
+    examples=examples,
+    sheet=sample_sheet,
+    guidance=2.0,
+    even_light=True,
+    low_res_channels=0,
+)

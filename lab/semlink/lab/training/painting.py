@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from semlink.core.pictures import Rgb
 from semlink.lab.training.maps import one_hot
 from semlink.lab.training.pictures import PackedPictures
-from semlink.lab.training.sheets import colourise, save_sheet, to_uint8
+from semlink.lab.training.sheets import colourise, join_rows, to_uint8
 from semlink.receiver.denoising.fds import fds
 from semlink.receiver.diffusion.guidance import guided
 from semlink.receiver.diffusion.samplers import Process, ddim, run, spaced_timesteps
@@ -55,8 +54,8 @@ def paint(
     return run(ddim(denoise, x, timesteps, process))
 
 
-def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, path: Path) -> None:
-    """Write maps, pictures from clean maps at guidance 1 and 2, and from noisy maps."""
+def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, taxonomy: str) -> Rgb:
+    """Maps, pictures from clean maps at guidance 1 and 2, and from noisy maps."""
     labels = held_out.labels.long()
     clean = one_hot(labels, net.config.map_channels)
     generator = torch.Generator().manual_seed(7)
@@ -67,4 +66,4 @@ def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, pat
         paint(net, process, class_map.to(device), scale=scale)
         for class_map, scale in ((clean, 1.0), (clean, 2.0), (noisy, 2.0))
     ]
-    save_sheet(path, [colourise(labels), *(to_uint8(row).cpu() for row in pictures)])
+    return join_rows([colourise(labels, taxonomy), *(to_uint8(row).cpu() for row in pictures)])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
+from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from semlink.core.pictures import Size
-from semlink.lab.data import open_labelled
+from semlink.core.conversions import convert
+from semlink.core.pictures import LabelMap, Rgb, Size
+from semlink.lab.data import LabelledPictures, Pictures
 from semlink.transmitter.segmentation import Segmenter
 
 MEAN_LEVEL = 0.48  # of every photo after `even_exposure`; the median of CamVid is 0.38
@@ -36,34 +38,71 @@ class PackedPictures:
         return PackedPictures(self.photos.to(device), self.labels.to(device))
 
 
-def pack_camvid(
-    root: Path, *splits: str, size: tuple[int, int], even_light: bool = True
+def pack_pictures(
+    data: Pictures, size: Size, *, even_light: bool, void: int = 0
 ) -> PackedPictures:
-    """Read splits of CamVid, shrink them to one size (labels by nearest), and even the light.
+    """Read pictures, cut them to one aspect, shrink them to one size, and even the light.
 
-    A class map does not say how dark it was, and a network that has seen dusk paints it at will.
+    Photos shrink by area-weighted interpolation, labels by nearest neighbour. A class map does
+    not say how dark it was, and a network that has seen dusk paints it at will.
+
+    Args:
+        data: with label maps; without, all labels are void.
+        size: of all pictures afterwards.
+        even_light: whether all photos are brought to one exposure.
+        void: class where nothing is labelled.
     """
     photos, labels = [], []
-    data = open_labelled("camvid", root, *splits)
-    for photo, label in (data[i] for i in range(len(data))):
-        pixels = torch.tensor(photo).permute(2, 0, 1)[None].float()
+    for index in range(len(data)):
+        photo, label = _read(data, index, void)
+        rows, columns = window_of(Size(*label.shape), size)
+        pixels = torch.tensor(photo[rows, columns]).permute(2, 0, 1)[None].float()
         shrunk = _shrink(pixels, *size) / 255
         lit = 255 * (even_exposure(shrunk) if even_light else shrunk)
         photos.append(lit.round().to(torch.uint8)[0])
-        labels.append(_nearest(torch.tensor(label), *size))
+        labels.append(_nearest(torch.tensor(label[rows, columns]), *size))
     return PackedPictures(torch.stack(photos), torch.stack(labels))
 
 
-def with_found_labels(packed: PackedPictures, segmenter: Segmenter) -> PackedPictures:
-    """Every picture twice: with its own labels, and with those that a segmenter finds in it.
+def _read(data: Pictures, index: int, void: int) -> tuple[Rgb, LabelMap]:
+    if isinstance(data, LabelledPictures):
+        return data[index]
+    photo = data.photo(index)
+    return photo, np.full(photo.shape[:2], void, np.uint8)
 
-    A network that paints found maps has to know what a segmenter gets wrong.
+
+def window_of(picture: Size, like: Size) -> tuple[slice, slice]:
+    """Rows and columns of the largest window in the middle that has the aspect of `like`."""
+    height = min(picture.height, max(1, round(picture.width * like.height / like.width)))
+    width = min(picture.width, max(1, round(picture.height * like.width / like.height)))
+    top, left = (picture.height - height) // 2, (picture.width - width) // 2
+    return slice(top, top + height), slice(left, left + width)
+
+
+def found_labels(
+    packed: PackedPictures, segmenter: Segmenter, source: str, target: str
+) -> UInt8[Tensor, "picture height width"]:
+    """What a segmenter finds in pictures, in the words of another taxonomy.
+
+    Args:
+        packed: whose labels are not looked at.
+        segmenter: names the classes of `source`.
+        source: a taxonomy.
+        target: another, or the same.
     """
     photos = packed.photos.permute(0, 2, 3, 1).cpu().numpy()
     size = Size(*photos.shape[1:3])
-    found = [torch.tensor(segmenter.label_map(photo, size)) for photo in photos]
-    labels = torch.cat([packed.labels, torch.stack(found).to(packed.labels)])
-    return PackedPictures(packed.photos.repeat(2, 1, 1, 1), labels)
+    found = [convert(segmenter.label_map(photo, size), source, target) for photo in photos]
+    return torch.tensor(np.stack(found))
+
+
+def with_labels(packed: PackedPictures, labels: Tensor) -> PackedPictures:
+    """Every picture twice: with its own labels, and with others.
+
+    A network that paints found maps has to know what a segmenter gets wrong.
+    """
+    both = torch.cat([packed.labels, labels.to(packed.labels)])
+    return PackedPictures(packed.photos.repeat(2, 1, 1, 1), both)
 
 
 def even_exposure(
@@ -141,6 +180,12 @@ def _relight(photos: Tensor, generator: Generator) -> Tensor:
 
 def _shrink(photo: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(photo, (height, width), mode="bilinear", antialias=True)
+
+
+def nearest(labels: LabelMap, size: Size) -> LabelMap:
+    """A map at another size, each pixel the nearest one's label."""
+    resized = Image.fromarray(labels).resize((size.width, size.height), Image.Resampling.NEAREST)
+    return np.asarray(resized)
 
 
 def _nearest(labels: Tensor, height: int, width: int) -> Tensor:

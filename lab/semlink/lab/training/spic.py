@@ -1,36 +1,27 @@
-"""Train a SPADE U-Net to paint street scenes from class maps and coarse pictures, as in SPIC.
-
-    python -m semlink.lab.training.spic --data CAMVID --start gesco-camvid --out RUN --minutes 35
-    python -m semlink.lab.training.spic --out RUN --export zoo/semlink/zoo/weights/spic-camvid
+"""SPIC: a SPADE U-Net learns to paint pictures from class maps and coarse pictures.
 
 The network is GESCO's with the coarse picture as further input channels, and may start from one of
-GESCO's. The first command goes on where RUN/checkpoint.pt stands, if a run was killed, and
-leaves the network in RUN/model.
+GESCO's.
 
 Pezone et al., arXiv:2310.15737. Maps are exact: they travel as bits. Coarse pictures go through
 real codecs at random qualities and sizes; some are missing, so that the receiver can do without.
-The test split is used for nothing but sample sheets.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from semlink.core.pictures import Rgb
 from semlink.core.schemes import Scheme
 from semlink.lab.training.augment import jitter_colours
-from semlink.lab.training.command import parse, run
+from semlink.lab.training.diffusion import TIMESTEPS, Examples, Recipe, uniform_timesteps
 from semlink.lab.training.maps import one_hot
-from semlink.lab.training.networks import NETWORKS
 from semlink.lab.training.painting import paint
 from semlink.lab.training.pictures import PackedPictures
-from semlink.lab.training.sheets import colourise, save_sheet, to_uint8
+from semlink.lab.training.sheets import colourise, join_rows, to_uint8
 from semlink.lab.training.thumbnails import (
     ThumbnailDamage,
     shrunk,
@@ -39,7 +30,6 @@ from semlink.lab.training.thumbnails import (
     to_bytes,
     to_picture,
 )
-from semlink.lab.training.trainer import TIMESTEPS, Examples, Task, uniform_timesteps
 from semlink.receiver.diffusion.samplers import Process
 from semlink.receiver.diffusion.unet import SpadeUNet
 
@@ -85,8 +75,8 @@ def _without(
     return pictures * ~which[:, None, None, None]
 
 
-def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, path: Path) -> None:
-    """Write photos, maps, coarse pictures, and pictures with the coarse one and without."""
+def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, taxonomy: str) -> Rgb:
+    """Photos, maps, coarse pictures, and pictures with the coarse one and without."""
     device = next(net.parameters()).device
     labels = held_out.labels.long()
     photos = held_out.photos.float() / 127.5 - 1
@@ -107,18 +97,14 @@ def sample_sheet(net: SpadeUNet, process: Process, held_out: PackedPictures, pat
     ]
     coarse = functional.interpolate(low_res, photos.shape[-2:], mode="bilinear")
     bytes_rows = [to_uint8(row).cpu() for row in (coarse, *painted)]
-    save_sheet(path, [held_out.photos, colourise(labels), *bytes_rows])
+    return join_rows([held_out.photos, colourise(labels, taxonomy), *bytes_rows])
 
 
-TASK = Task(examples=examples, sheet=sample_sheet, guidance=1.5)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of the training."""
-    options = parse(__doc__, arguments)
-    network = replace(NETWORKS[options.network], low_res_channels=3)
-    run(options, TASK, network, even_light=False)
-
-
-if __name__ == "__main__":
-    main()
+RECIPE = Recipe(
+    scheme="spic",
+    examples=examples,
+    sheet=sample_sheet,
+    guidance=1.5,
+    even_light=False,
+    low_res_channels=3,
+)
