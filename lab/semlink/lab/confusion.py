@@ -1,4 +1,4 @@
-"""How far two label maps of CamVid's classes agree, counted over as many maps as one likes."""
+"""How far two label maps agree, counted over as many maps as one likes; CamVid's, unless said."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Confusion = Int64[np.ndarray, "truth guess"]
 """Pixels by true class, void left out, and by named class, which may be void."""
 
 
-def no_pairs() -> Confusion:
-    """What counts start from."""
-    return np.zeros((VOID, VOID + 1), np.int64)
+def no_pairs(void: int = VOID) -> Confusion:
+    """What counts start from, where the last class is void."""
+    return np.zeros((void, void + 1), np.int64)
 
 
-def count_pairs(truth: LabelMap, guess: LabelMap) -> Confusion:
-    """Pixels by true and named class; those that are void in truth are left out."""
-    pairs = truth.astype(np.int64) * (VOID + 1) + guess
-    return np.bincount(pairs.ravel(), minlength=(VOID + 1) ** 2).reshape(VOID + 1, -1)[:VOID]
+def count_pairs(truth: LabelMap, guess: LabelMap, void: int = VOID) -> Confusion:
+    """Pixels by true and named class; void, the last class, is left out of truth."""
+    pairs = truth.astype(np.int64) * (void + 1) + guess
+    return np.bincount(pairs.ravel(), minlength=(void + 1) ** 2).reshape(void + 1, -1)[:void]
 
 
 def intersection_over_union(counts: Confusion) -> Float64[np.ndarray, "truth"]:

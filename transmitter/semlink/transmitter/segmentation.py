@@ -115,7 +115,7 @@ class Segmenter:
 
         register()
         try:
-            with _no_progress_bar():
+            with no_progress_bar():
                 model = AutoModelForSemanticSegmentation.from_pretrained(
                     str(name), dtype=torch.float32
                 )
@@ -147,7 +147,8 @@ class Segmenter:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def no_progress_bar() -> Iterator[None]:
+    """Keeps transformers quiet while it loads weights."""
     from transformers import utils
 
     logging: Any = utils.logging  # untyped

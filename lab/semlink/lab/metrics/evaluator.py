@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from semlink.core.pictures import LabelMap
+from semlink.core.pictures import LabelMap, photo_digest
 from semlink.lab.metrics.table import CLIP_MODEL, DEPTH_MODEL, Row, check_names, columns_of
 
 if TYPE_CHECKING:
+    from semlink.lab.metrics.views import View
     from semlink.lab.result import Result
+
+REMEMBERED = 8  # photos whose maps and features are kept for their next transmission
 
 
 class Evaluator:
@@ -40,6 +43,16 @@ class Evaluator:
         clip_model: str = CLIP_MODEL,
     ) -> None:
         self.names = check_names(names)
+        from semlink.lab.metrics.measures import NETWORKS
+        from semlink.lab.metrics.networks import Networks
+
+        self._networks = Networks(
+            device=device, segmenter=segmenter, depth_model=depth_model, clip_model=clip_model
+        )
+        for needed in {NETWORKS[name] for name in self.names if name in NETWORKS}:
+            getattr(self._networks, needed)
+        self._truth_taxonomy = truth_taxonomy
+        self._photos: dict[str, View] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,4 +74,34 @@ class Evaluator:
             InvalidInput: a picture is too small for a metric, or maps of different classes meet
                 that are not known in terms of each other.
         """
-        raise NotImplementedError
+        from semlink.core.events import Reconstructed
+        from semlink.lab.metrics.measures import MEASURES, Comparison
+        from semlink.lab.metrics.views import View
+
+        end = result.ending
+        painted = end.working_picture if isinstance(end, Reconstructed) else None
+        picture = None if painted is None else View(painted, self._networks)
+        case = Comparison(result, self._in_our_classes(truth), picture, self._photo(result))
+        row: Row = {}
+        for name in self.names:
+            row |= MEASURES[name](case)
+        return row
+
+    def _in_our_classes(self, truth: LabelMap | None) -> LabelMap | None:
+        from semlink.lab.metrics.maps import in_classes_of
+
+        if truth is None or not any(name.startswith("truth_") for name in self.names):
+            return None
+        taxonomy = self._networks.taxonomy
+        return in_classes_of(truth, self._truth_taxonomy or taxonomy, taxonomy)
+
+    def _photo(self, result: Result) -> View:
+        """The photo at the working size, with what networks found in it so far."""
+        from semlink.lab.metrics.views import View
+
+        digest = photo_digest(result.working_photo)
+        view = self._photos.pop(digest, None) or View(result.working_photo, self._networks)
+        self._photos[digest] = view
+        for oldest in list(self._photos)[:-REMEMBERED]:
+            del self._photos[oldest]
+        return view

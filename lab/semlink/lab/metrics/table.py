@@ -177,6 +177,21 @@ def columns_of(name: str) -> tuple[str, ...]:
     return METRICS[name].columns or (name,)
 
 
+def check_known(name: str) -> None:
+    """Whether there is a metric of that name.
+
+    Raises:
+        InvalidInput: there is none; the message lists those there are.
+    """
+    if name not in METRICS:
+        raise InvalidInput(
+            "there is no such metric.",
+            field="metrics",
+            value=name[:80],
+            cure=f"Use some of {', '.join(METRICS)}.",
+        )
+
+
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
     """The names without repetition, in order.
 
@@ -185,13 +200,7 @@ def check_names(names: Iterable[str]) -> tuple[str, ...]:
     """
     chosen = tuple(dict.fromkeys(names))
     for name in chosen:
-        if name not in METRICS:
-            raise InvalidInput(
-                "there is no such metric.",
-                field="metrics",
-                value=name[:80],
-                cure=f"Use some of {', '.join(METRICS)}.",
-            )
+        check_known(name)
         _check_packages(name)
     return chosen
 
@@ -200,7 +209,7 @@ def _check_packages(name: str) -> None:
     missing = [package for package in METRICS[name].packages if find_spec(package) is None]
     if missing:
         raise InvalidInput(
-            f"this metric needs {' and '.join(missing).replace('_', '-')}, which is not installed.",
+            f"this metric needs {' and '.join(missing)}, not installed.".replace("_", "-"),
             field="metrics",
             value=name,
             cure=f"Run pip install 'semlink[{EXTRA}]', or choose metrics that need no download.",
