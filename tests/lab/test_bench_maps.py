@@ -53,6 +53,17 @@ def test_the_table_and_its_json_say_the_same(capsys: pytest.CaptureFixture[str])
     assert all(f"{row['bpp']:.4f}" in drawn for row in told)
 
 
+def test_filled_regions_take_fewer_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    specks = np.random.default_rng(6).random((48, 64)) < 0.03
+    labels = np.where(specks, 3, steps(6)).astype(np.uint8)
+    whole, filled = (measure([labels], [Size(48, 64)], px) for px in (0, 12))
+    assert {row.changed for row in whole} == {0.0}
+    assert all(0.01 < row.changed < 0.1 for row in filled)
+    assert all(b.bpp < a.bpp for a, b in zip(whole, filled, strict=True))
+    tell(filled, json=False)
+    assert f"{filled[0].changed:.2%} of the pixels filled" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["256", "0x3", "axb", "4x"])
 def test_a_size_is_written_with_an_x(text: str) -> None:
     with pytest.raises(InvalidInput, match="256x192"):

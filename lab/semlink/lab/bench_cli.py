@@ -109,12 +109,23 @@ def bench_maps(
         typer.Option(help="WIDTHxHEIGHT; give several.", show_default="256x192 and 480x360"),
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Take each n-th map.")] = 1,
+    min_region_px: Annotated[
+        int, typer.Option(min=0, max=1000, help="Fill smaller regions before.")
+    ] = 0,
     json: opt.Json = False,
 ) -> None:
     """Lossless coders of label maps side by side: bits per pixel and time."""
     from semlink.lab.bench_maps import measure_set, tell
 
-    tell(measure_set(data, kind=kind, split=split, sizes=size or (), every=every), json=json)
+    rows = measure_set(
+        data,
+        kind=kind,
+        split=split,
+        sizes=size or (),
+        every=every,
+        min_region_px=min_region_px,
+    )
+    tell(rows, json=json)
 
 
 @bench.command("denoisers")

@@ -65,6 +65,7 @@ class Row:
         saved: share of the reference's bits per pixel that are not needed.
         encode_ms: processor time per map, on one core.
         decode_ms: processor time per map, on one core.
+        changed: share of the pixels that were filled before.
     """
 
     codec: str
@@ -73,6 +74,7 @@ class Row:
     saved: float
     encode_ms: float
     decode_ms: float
+    changed: float = 0.0
 
 
 def _indices(labels: LabelMap, present: Present) -> LabelMap:
@@ -137,7 +139,13 @@ CODECS: dict[str, MapCodec] = {
 
 
 def measure_set(
-    root: Path, *, kind: str, split: str, sizes: Sequence[str] = (), every: int = 1
+    root: Path,
+    *,
+    kind: str,
+    split: str,
+    sizes: Sequence[str] = (),
+    every: int = 1,
+    min_region_px: int = 0,
 ) -> list[Row]:
     """`measure` over the maps of a data set.
 
@@ -147,14 +155,20 @@ def measure_set(
         split: whose maps.
         sizes: as in 256x192; SIZES where there are none.
         every: each n-th map is taken.
+        min_region_px: as the setting.
     """
     source = open_labelled(kind, root, split)
     maps = (source.labels(index) for index in range(0, len(source), every))
-    return measure(maps, [parsed_size(text) for text in sizes] or SIZES)
+    return measure(maps, [parsed_size(text) for text in sizes] or SIZES, min_region_px)
 
 
-def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
+def measure(maps: Iterable[LabelMap], sizes: Sequence[Size], min_region_px: int = 0) -> list[Row]:
     """Codes every map at every size with every codec, and checks that it comes back.
+
+    Args:
+        maps: at any size.
+        sizes: to which they are scaled first.
+        min_region_px: smaller regions are filled then, see `label_coder.without_specks`.
 
     Raises:
         InternalError: a map did not come back as it was.
@@ -163,9 +177,11 @@ def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
     originals, rows = list(maps), []
     console = Console(stderr=True)
     for size in sizes:
-        scaled_maps = [scaled(labels, size) for labels in originals]
+        whole = [scaled(labels, size) for labels in originals]
+        sent = [label_coder.without_specks(labels, min_region_px) for labels in whole]
+        changed = fmean(np.mean(one != other) for one, other in zip(whole, sent, strict=True))
         runs = {
-            name: [_run(name, codec, labels) for labels in scaled_maps]
+            name: [_run(name, codec, labels) for labels in sent]
             for name, codec in track(
                 CODECS.items(), str(size), console=console, disable=not console.is_terminal
             )
@@ -176,7 +192,7 @@ def measure(maps: Iterable[LabelMap], sizes: Sequence[Size]) -> list[Row]:
         }
         reference = means[REFERENCE][0]
         rows += [
-            Row(name, str(size), bpp, 1 - bpp / reference, encode_ms, decode_ms)
+            Row(name, str(size), bpp, 1 - bpp / reference, encode_ms, decode_ms, changed)
             for name, (bpp, encode_ms, decode_ms) in means.items()
         ]
     return rows
@@ -201,12 +217,13 @@ def tell(rows: Sequence[Row], *, json: bool) -> None:
         print_json({"rows": [asdict(row) for row in rows]})
         return
     for size in dict.fromkeys(row.size for row in rows):
-        table = Table("codec", title=f"Label maps of {size}, means")
+        chosen = [row for row in rows if row.size == size]
+        filled = f", {chosen[0].changed:.2%} of the pixels filled" if chosen[0].changed else ""
+        table = Table("codec", title=f"Label maps of {size}, means{filled}")
         for name in ("bits per pixel", f"below {REFERENCE}", "encode", "decode"):
             table.add_column(name, justify="right")
-        for row in rows:
-            if row.size == size:
-                table.add_row(row.codec, *_cells(row))
+        for row in chosen:
+            table.add_row(row.codec, *_cells(row))
         wide_console().print(table)
 
 
