@@ -153,18 +153,22 @@ def bench_denoisers(
     tell(scores, title, json=json)
 
 
-@bench.command("networks")
-def bench_networks(
+@bench.command("unet")
+def bench_unet(
     networks: Annotated[
         list[str] | None, typer.Argument(help="Names or folders.", show_default="a few")
     ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs; times are their medians.")] = 5,
     compiled: Annotated[
         bool, typer.Option("--compiled", help="Let torch.compile work on them first: minutes.")
     ] = False,
     device: opt.Device = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a document.")] = False,
     json: opt.Json = False,
 ) -> None:
-    """A sampler's step: the plain network beside one that has read its map before."""
-    from semlink.lab.bench_networks import measure, tell
+    """A step and a picture of the diffusion networks: as published, and as they run here."""
+    from semlink.lab.bench_unet import measure
+    from semlink.lab.unet_table import tell
 
-    tell(measure(networks or [], device=device, compiled=compiled), json=json)
+    result = measure(networks or [], device=device, repeats=repeats, compiled=compiled)
+    tell(result, json=json, markdown=markdown)

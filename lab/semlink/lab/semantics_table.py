@@ -12,6 +12,7 @@ from rich.table import Table
 
 from semlink.lab.bench_semantics import LEVEL_DB, Bits, Row
 from semlink.lab.console import print_json, wide_console
+from semlink.lab.markdown import markdown_table
 from semlink.lab.streams import NOTHING
 
 BEYOND = "*"
@@ -53,12 +54,9 @@ def tell(rows: Sequence[Row], *, split: str, json: bool, markdown: bool) -> None
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """A table of GitHub's Markdown, and below it what its mark means, where it has one."""
-    head = [" | ".join(COLUMNS), " | ".join(["---"] + ["---:"] * (len(COLUMNS) - 1))]
-    body = [" | ".join(cell(row) for cell in COLUMNS.values()) for row in rows]
-    lines = [f"| {line} |" for line in head + body]
-    lines += ["", BEYOND_NOTE.replace(BEYOND, "\\" + BEYOND)] if _any_beyond(rows) else []
-    return "\n".join(lines).replace(f"{BEYOND} |", f"\\{BEYOND} |") + "\n"
+    """The table, and below it what its mark means, where it has one."""
+    note = f"\n\\{BEYOND_NOTE}\n" if _any_beyond(rows) else ""
+    return markdown_table(COLUMNS, rows) + note
 
 
 def _print(rows: Sequence[Row], split: str) -> None:
