@@ -218,11 +218,13 @@ def _save_tiny_segmenter(folder: Path, classes: tuple[str, ...]) -> None:
 
 
 @pytest.fixture(scope="session")
-def link_front(tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path) -> Iterator[RunningServer]:
+def link_front(
+    tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path
+) -> Iterator[RunningServer]:
     """The transmitter of a whole link: three services on free ports, in a thread."""
     server: Future[RunningServer] = Future()
     stop = threading.Event()
-    networks = (str(tiny_gesco), str(tiny_spic))
+    networks = (str(tiny_gesco), str(tiny_spic), str(tiny_sgc))
     services = _services(str(tiny_segmenter), networks, server, stop)
     thread = threading.Thread(target=asyncio.run, args=(services,))
     thread.start()

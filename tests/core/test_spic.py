@@ -78,7 +78,7 @@ def test_what_is_set_stays_even_if_it_is_another_schemes_default() -> None:
 
 
 def test_other_schemes_keep_the_common_defaults() -> None:
-    for scheme in set(Scheme) - {Scheme.SPIC}:
+    for scheme in set(Scheme) - set(RECEIVER_DEFAULTS):
         assert TransmissionSettings(scheme=scheme).receiver == ReceiverSettings()
 
 

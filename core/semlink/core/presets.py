@@ -11,11 +11,13 @@ from semlink.core.schemes import Scheme
 # Where a scheme's receiver differs from the defaults of `ReceiverSettings`.
 RECEIVER_DEFAULTS: dict[Scheme, dict[str, Any]] = {
     Scheme.SPIC: {"network": "spic-camvid", "steps": 20, "guidance": 1.5, "start_timestep": 200},
+    Scheme.SGC: {"network": "sgc-camvid", "steps": 20, "start_timestep": 700},
 }
 
 # What the publications used where they differ from our defaults; a user's own settings go first.
 # GESCO: github.com/ispamm/GESCO, README and image_sample.py.
 # SPIC: github.com/frapez1/SPIC, README and image_sample.py.
+# SGC: hal-04231421, sections II and III.
 PAPER: dict[Scheme, dict[str, Any]] = {
     Scheme.GESCO: {
         "transport": Transport.ANALOG,
@@ -31,6 +33,14 @@ PAPER: dict[Scheme, dict[str, Any]] = {
         "guidance": 1.5,
         "start": Start.CLEAN,
         "start_timestep": 200,
+    },
+    Scheme.SGC: {
+        "map_side": 32,
+        "colour_side": 16,
+        "sampler": Sampler.DDIM,
+        "steps": 140,  # those of 200 that lie below the start
+        "guidance": 2.0,
+        "start_timestep": 700,
     },
 }
 

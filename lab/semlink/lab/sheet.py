@@ -53,6 +53,7 @@ STAGE_COLOURS: dict[str, Colour] = {
 NAMES: dict[Scheme, str] = {  # as their authors write them
     Scheme.GESCO: "GESCO",
     Scheme.SPIC: "SPIC",
+    Scheme.SGC: "SGC",
     Scheme.JPEG2000: "JPEG 2000",
     Scheme.WEBP: "WebP",
     Scheme.JPEGXL: "JPEG XL",

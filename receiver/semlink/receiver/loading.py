@@ -12,6 +12,8 @@ import torch
 from semlink.core.errors import CorruptData
 from semlink.core.sqgan import weights as sqgan
 from semlink.receiver.diffusion import weights as diffusion
+from semlink.receiver.latent import weights as latent
+from semlink.receiver.latent.network import load_latent_network
 from semlink.receiver.networks import load_diffusion_network
 from semlink.receiver.sqgan.painter import load_sqgan_network
 from semlink.zoo import find, names, verify
@@ -33,6 +35,7 @@ Loader = Callable[[str, Path, torch.device], Network]
 
 LOADERS: dict[str, Loader] = {
     diffusion.KIND: load_diffusion_network,
+    latent.KIND: load_latent_network,
     sqgan.KIND: load_sqgan_network,
 }
 """By the `kind` in config.json; each takes a name for errors, the folder and the device."""

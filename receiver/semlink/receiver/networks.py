@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 from weakref import WeakSet
 
 import torch
@@ -21,6 +22,23 @@ from semlink.receiver.diffusion.unet import SpadeUNet
 from semlink.receiver.diffusion.weights import load_diffusion
 
 REHEARSAL_PX = 64
+
+
+@runtime_checkable
+class PaintsMaps(Protocol):
+    """What networks that paint label maps have in common."""
+
+    @property
+    def taxonomy(self) -> str:
+        """Whose classes the maps have."""
+
+    @property
+    def classes(self) -> int:
+        """Classes of the maps, void included."""
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a picture must be multiples of."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,6 @@
-"""Folders of weights: config.json, model.safetensors and a model card in README.md.
+"""Folders of weights: config.json, safetensors and a model card in README.md.
+
+The weights lie beside config.json or, where a network has parts, in a folder for each part.
 
 `checksums.json` beside them holds the SHA-256 of every JSON and safetensors file;
 `scripts/checksums.py` writes it anew.
@@ -14,7 +16,8 @@ from semlink.core.errors import CorruptData, NotFound
 
 WEIGHTS = Path(__file__).with_name("weights")
 CHECKSUMS = "checksums.json"
-REQUIRED = ("config.json", "model.safetensors")
+CONFIG = "config.json"
+WEIGHTS_SUFFIX = ".safetensors"
 CHECKED = (".json", ".safetensors")
 
 Checksums = dict[str, dict[str, str]]
@@ -42,7 +45,7 @@ def find(name: str) -> Path:
         "there is no network of that name, and no folder with its weights.",
         field="network",
         value=name,
-        cure=f"Use {_listed()} or a folder that holds {' and '.join(REQUIRED)}.",
+        cure=f"Use {_listed()} or a folder that holds {CONFIG} and weights.",
     )
 
 
@@ -94,12 +97,22 @@ def write_checksums(weights: Path = WEIGHTS) -> Path:
 
 
 def _is_network(folder: Path) -> bool:
-    return all((folder / file).is_file() for file in REQUIRED)
+    return (folder / CONFIG).is_file() and bool(weight_files(folder))
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Files of weights in a network's folder and in those of its parts, sorted."""
+    found = (*folder.glob(f"*{WEIGHTS_SUFFIX}"), *folder.glob(f"*/*{WEIGHTS_SUFFIX}"))
+    return tuple(sorted(found))
 
 
 def _folder_checksums(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.iterdir() if path.suffix in CHECKED)
-    return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
+    paths = (*folder.glob("*"), *folder.glob("*/*"))
+    files = sorted(path for path in paths if path.suffix in CHECKED)
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def _listed(weights: Path = WEIGHTS) -> str:

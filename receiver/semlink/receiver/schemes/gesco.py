@@ -18,7 +18,7 @@ from semlink.core.headers import MapHeader
 from semlink.core.pictures import LabelMap
 from semlink.core.received import ReceivedBits, ReceivedSamples
 from semlink.receiver.denoising import DENOISERS
-from semlink.receiver.networks import DiffusionNetwork
+from semlink.receiver.networks import DiffusionNetwork, PaintsMaps
 from semlink.receiver.painting import paint
 from semlink.receiver.schemes.job import Job
 
@@ -93,7 +93,7 @@ def _check_shape(payload: ReceivedSamples, header: MapHeader) -> None:
         )
 
 
-def check_network(header: MapHeader, network: DiffusionNetwork, name: str) -> None:
+def check_network(header: MapHeader, network: PaintsMaps, name: str) -> None:
     """Whether a network can paint a map.
 
     Raises:
