@@ -16,13 +16,9 @@ from semlink.core.errors import CorruptData
 from semlink.core.taxonomy import TAXONOMIES
 from semlink.lab.console import print_json, wide_console
 from semlink.zoo import find, names
+from semlink.zoo.store import weight_files
 
-CONFIG, WEIGHTS, CARD, PREPROCESSING = (
-    "config.json",
-    "model.safetensors",
-    "README.md",
-    "preprocessor_config.json",
-)
+CONFIG, CARD, PREPROCESSING = "config.json", "README.md", "preprocessor_config.json"
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,8 @@ def describe(name: str) -> Model:
         return Model(
             name=name,
             what=_what(config),
-            parameters=_parameters(folder / WEIGHTS),
-            size_bytes=(folder / WEIGHTS).stat().st_size,
+            parameters=sum(map(_parameters, weight_files(folder))),
+            size_bytes=sum(path.stat().st_size for path in weight_files(folder)),
             taxonomy=_taxonomy(config),
             trained_size=_trained_size(folder, config),
             config=config,
@@ -129,6 +125,8 @@ def _what(config: dict[str, Any]) -> str:
         return f"SPADE U-Net, paints maps{coarse}"
     if config.get("kind") == "sq-gan":
         return "SQ-GAN, codes photos as tokens and paints them"
+    if config.get("kind") == "latent-diffusion":
+        return "latent diffusion, paints maps from colours on"
     if "id2label" in config:
         return f"{config.get('model_type', 'unknown')}, segments photos"
     return str(config.get("kind") or config.get("model_type") or config.get("_class_name"))

@@ -18,6 +18,7 @@ class CheckpointKind(StrEnum):
 
     GESCO = "gesco"
     SPIC = "spic"
+    SGC = "sgc"
     SQGAN = "sqgan"
 
 
@@ -61,7 +62,7 @@ def verify(
 @models.command("import")
 def import_model(
     kind: Annotated[CheckpointKind, typer.Argument(help="Whose checkpoint it is.")],
-    file: Annotated[Path, typer.Argument(help="The published .pt or .ckpt file.")],
+    file: Annotated[Path, typer.Argument(help="The published .pt or .ckpt file; sgc: a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make.")],
     config: Annotated[
         Path | None,
@@ -74,11 +75,14 @@ def import_model(
 ) -> None:
     """Make a folder for --network of a published checkpoint."""
     from semlink.lab.importing import import_checkpoint
+    from semlink.lab.importing_latent import import_latent
     from semlink.lab.importing_sqgan import import_sqgan
     from semlink.lab.models import describe, tell_list
 
     if kind is CheckpointKind.SQGAN:
         import_sqgan(file, output, config)
+    elif kind is CheckpointKind.SGC:
+        import_latent(file, output, config)
     else:
         import_checkpoint(kind.value, file, output, config)
     tell_list([describe(str(output))], json=json)

@@ -21,6 +21,7 @@ from semlink.core.errors import CorruptData
 from semlink.core.sqgan.weights import load_sqgan
 from semlink.receiver.diffusion.prepared import prepare
 from semlink.receiver.diffusion.weights import load_diffusion
+from semlink.receiver.latent.weights import load_latent
 from semlink.receiver.sqgan.network import SqganDecoder
 from semlink.transmitter.segmentation import Segmenter
 from semlink.transmitter.sqgan.network import SqganEncoder
@@ -103,6 +104,20 @@ def _diffusion_answer(folder: Path) -> Tensor:
     return prepare(net, maps, low_res=low_res)(x, torch.tensor([500.0]))
 
 
+def _latent_answer(folder: Path) -> Tensor:
+    """Of the U-Net to a noise under stripes, and of the autoencoder to another noise."""
+    models, _ = load_latent(folder)
+    generator = torch.Generator().manual_seed(0)
+    side = -(-SIDE // models.multiple) * models.multiple
+    low = side // models.factor
+    x = torch.randn(1, models.latent_channels, low, low, generator=generator)
+    told = models.conditioning(_stripes(models.conditioning.map_channels, side), (low, low))
+    answer = models.unet(torch.cat([x, told], 1), torch.tensor([500.0])).sample
+    latent = models.autoencoder.encode(torch.randn(1, 3, side, side, generator=generator)).latents
+    picture = models.autoencoder.decode(x, force_not_quantize=True).sample
+    return torch.cat([part.flatten() for part in (answer, latent, picture)])
+
+
 def _sqgan_answer(folder: Path) -> Tensor:
     """Of the encoders to a noise under stripes, and of the decoders to other noise."""
     encoder, config = load_sqgan(folder, SqganEncoder, torch.device("cpu"), torch.float32)
@@ -140,6 +155,7 @@ def _segmenter_answer(folder: Path) -> Tensor:
 
 _ANSWERS: dict[str, Callable[[Path], Tensor]] = {
     "spade-unet": _diffusion_answer,
+    "latent-diffusion": _latent_answer,
     "sq-gan": _sqgan_answer,
     "segmenter": _segmenter_answer,
 }

@@ -75,7 +75,7 @@ class LatentNetwork:
 
     @torch.inference_mode()
     def denoiser(
-        self, class_map: Float[Tensor, "1 class height width"], guidance: float
+        self, class_map: Float[Tensor, "batch class height width"], guidance: float
     ) -> Denoise:
         """What a sampler calls: float32 in and out.
 

@@ -106,15 +106,15 @@ class LatentModels:
 def save_latent(folder: Path, config: LatentConfig, models: LatentModels) -> None:
     """Write all parts, weights in bf16, with their configs."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, {"kind": KIND, **asdict(config)})
-    _save_part(folder / AUTOENCODER, _public(models.autoencoder), models.autoencoder)
-    _save_part(folder / UNET, _public(models.unet), models.unet)
+    write_json(folder / CONFIG, {"kind": KIND, **asdict(config)})
+    save_part(folder / AUTOENCODER, public_config(models.autoencoder), models.autoencoder)
+    save_part(folder / UNET, public_config(models.unet), models.unet)
     (folder / SCHEDULER).mkdir(exist_ok=True)
-    _write(folder / SCHEDULER / SCHEDULER_CONFIG, models.scheduler)
+    write_json(folder / SCHEDULER / SCHEDULER_CONFIG, models.scheduler)
     if isinstance(rescaler := models.conditioning, Rescaler):
         names = ("map_channels", "channels", "halvings")
         shape = {name: getattr(rescaler, name) for name in names}
-        _save_part(folder / RESCALER, shape, rescaler)
+        save_part(folder / RESCALER, shape, rescaler)
 
 
 def load_latent(folder: Path) -> tuple[LatentModels, LatentConfig]:
@@ -127,8 +127,8 @@ def load_latent(folder: Path) -> tuple[LatentModels, LatentConfig]:
 
     try:
         config = _config(json.loads((folder / CONFIG).read_text()))
-        unet = _load_part(folder / UNET, UNet2DModel)
-        autoencoder = _load_part(folder / AUTOENCODER, VQModel)
+        unet = load_part(folder / UNET, UNet2DModel)
+        autoencoder = load_part(folder / AUTOENCODER, VQModel)
         models = LatentModels(
             autoencoder=autoencoder,
             unet=unet,
@@ -161,7 +161,7 @@ def read_conditioning(folder: Path, unet: Any, autoencoder: Any) -> Conditioning
     return OneHot(unet.config.in_channels - latent)
 
 
-def _load_part(folder: Path, kind: Any) -> Any:
+def load_part(folder: Path, kind: Any) -> Any:
     """One of diffusers' models, by its own config; only the weights' numbers are read."""
     with torch.device("meta"):
         model = kind.from_config(json.loads((folder / CONFIG).read_text()))
@@ -174,18 +174,20 @@ def _filled(model: nn.Module, folder: Path) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def _save_part(folder: Path, config: dict[str, Any], model: nn.Module) -> None:
+def save_part(folder: Path, config: dict[str, Any], model: nn.Module) -> None:
+    """Write one part with its config."""
     folder.mkdir(exist_ok=True)
-    _write(folder / CONFIG, config)
+    write_json(folder / CONFIG, config)
     half = {k: v.to(torch.bfloat16).contiguous() for k, v in model.state_dict().items()}
     save_file(half, folder / WEIGHTS)
 
 
-def _public(model: Any) -> dict[str, Any]:
+def public_config(model: Any) -> dict[str, Any]:
     """A model's config as a fresh `save_pretrained` writes it, without where it came from."""
     kept = {name: value for name, value in model.config.items() if not name.startswith("_")}
     return {"_class_name": type(model).__name__, **kept}
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a config."""
     path.write_text(json.dumps(values, indent=2) + "\n")
