@@ -32,6 +32,7 @@ SLOW_STEPS = 100  # a scheme of more steps sends fewer photos
 OVER = 1.01  # a message of more than this many times the budget exceeds it, rounding apart
 
 MAP = "map"
+UNSENT = "the photo at working size"
 
 Fields = dict[str, Any]
 
@@ -71,19 +72,19 @@ class Row:
 
     Attributes:
         name: of the setting.
-        scheme: of the link.
+        scheme: of the link; None for a picture that was not sent.
         photos: how many were sent.
-        bits: what they took; None where something travels as samples.
-        channel_uses: complex symbols per pixel of the working picture.
+        bits: what they took; None where something travels as samples, or nothing at all.
+        channel_uses: complex symbols per pixel of the working picture; None for nothing sent.
         fidelity: of what came out.
         beyond: photos that the scheme could not send at the rate, and sent at its lowest.
     """
 
     name: str
-    scheme: Scheme
+    scheme: Scheme | None
     photos: int
     bits: Bits | None
-    channel_uses: float
+    channel_uses: float | None
     fidelity: Fidelity
     beyond: int = 0
 
@@ -115,7 +116,7 @@ def measure(
         device: as torch names it; None for the best there is.
 
     Returns:
-        What travels as samples first, then by bits per pixel.
+        The unsent picture first, then what travels as samples, then by bits per pixel.
 
     Raises:
         SemlinkError: there is no such data set, or whatever stopped a transmission.
@@ -125,6 +126,7 @@ def measure(
     indices = spread(len(pictures), photos)
     views = [judge.view(*pictures[index], PhotoSettings().size) for index in indices]
     rows = compare(Link.local(device), judge, views, cases(rates or RATES), slow_photos)
+    rows.insert(0, ceiling(judge, views))
     return sorted(rows, key=lambda row: row.bits.total if row.bits else 0.0)
 
 
@@ -141,6 +143,12 @@ def cases(rates: Sequence[float]) -> dict[str, Fields]:
 def spread(count: int, wanted: int | None) -> list[int]:
     """Indices of so many of `count` things, evenly spread, with the first and the last."""
     return np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int).tolist()
+
+
+def ceiling(judge: Judge, views: Sequence[View]) -> Row:
+    """What a scheme would score that brings the working picture back without loss."""
+    verdicts = [judge.verdict(view, view.picture) for view in views]
+    return Row(UNSENT, None, len(views), None, None, pooled(verdicts))
 
 
 def compare(
@@ -217,7 +225,7 @@ def _header_bits(encoded: Encoded) -> float:
 
 
 def _without_repeats(rows: Iterable[Row]) -> Iterator[Row]:
-    at_lowest: set[Scheme] = set()
+    at_lowest: set[Scheme | None] = set()
     for row in rows:
         lowest = row.beyond == row.photos
         if not (lowest and row.scheme in at_lowest):

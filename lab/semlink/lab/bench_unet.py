@@ -195,7 +195,11 @@ def _cost(
     reading = partial(guided, net, class_map, scale=settings.guidance, low_res=low_res)
     theirs, ours = published(net, class_map, low_res, settings.guidance), reading()
     answer, found = theirs(x, t).float(), ours(x, t).float()
-    jobs = {"published": partial(theirs, x, t), "ours": partial(ours, x, t), "prepare": reading}
+    jobs: dict[str, Callable[[], object]] = {
+        "published": partial(theirs, x, t),
+        "ours": partial(ours, x, t),
+        "prepare": reading,
+    }
     taken = _alternated(jobs, repeats, x.device)
     cost = UnetCost(
         name=name,

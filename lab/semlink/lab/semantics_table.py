@@ -32,7 +32,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "map": _share(lambda bits: bits.map),
     "picture": _share(lambda bits: bits.picture),
     "header": _share(lambda bits: bits.header),
-    "uses/px": lambda row: f"{row.channel_uses:.3f}",
+    "uses/px": lambda row: NOTHING if row.channel_uses is None else f"{row.channel_uses:.3f}",
     "mIoU %": lambda row: f"{100 * row.fidelity.miou:.1f}",
     "accuracy %": lambda row: f"{100 * row.fidelity.accuracy:.1f}",
     "true mIoU %": lambda row: f"{100 * row.fidelity.truth_miou:.1f}",
