@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from semlink.core.pictures import Size
 
@@ -27,6 +27,13 @@ class SentTokens:
     codes: int
     positions: Int64[np.ndarray, " sent"]
     indices: Int64[np.ndarray, " sent"]
+
+    @property
+    def mask(self) -> Bool[np.ndarray, "rows columns"]:
+        """Which positions of the grid have a token."""
+        sent = np.zeros(self.grid.pixels, bool)
+        sent[self.positions] = True
+        return sent.reshape(self.grid)
 
     def first(self, count: int) -> SentTokens:
         """The `count` most important ones."""

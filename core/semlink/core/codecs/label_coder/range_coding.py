@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semlink.core.codecs.final_interval import final_interval
 from semlink.core.codecs.label_coder.compiling import compiled
 from semlink.core.codecs.label_coder.logistic import ONE
 
@@ -69,11 +70,7 @@ def bytes_of(tape: Tape) -> bytes:
     for start in range(0, len(record), CHUNK):
         chunk = record[start : start + CHUNK]
         encoder.encode((chunk & 1).astype(np.int32), family, (chunk >> 1) / ONE)
-    count, (lower, length) = encoder.pos()
-    whole = int.from_bytes(encoder.get_compressed()[:count].astype(">u4").tobytes())
-    if lower + (1 << 32) > 1 << 64:  # the library chose a number beyond the next carry
-        whole -= 1
-    return named((whole << 64) + lower, length, 32 * count + 64)
+    return named(*final_interval(encoder))
 
 
 def is_whole(data: bytes, tape: Tape) -> bool:
