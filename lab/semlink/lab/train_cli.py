@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from semlink.lab import options as opt
-from semlink.lab.training.options import DiffusionOptions, SegmenterOptions
+from semlink.lab.training.options import DiffusionOptions, SegmenterOptions, SgcOptions
 
 train = typer.Typer(help="Train networks on your own pictures.", no_args_is_help=True)
 
@@ -54,6 +54,15 @@ def spic(**given: Any) -> None:
     from semlink.lab.training.diffusion_command import train_diffusion
 
     train_diffusion("spic", DiffusionOptions(**given))
+
+
+@train.command()
+@takes(SgcOptions)
+def sgc(**given: Any) -> None:
+    """An autoencoder, then a diffusion network in its latents that paints small label maps."""
+    from semlink.lab.training.sgc_command import train_sgc
+
+    train_sgc(SgcOptions(**given))
 
 
 @train.command()

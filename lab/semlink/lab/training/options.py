@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,13 @@ PICTURES = "Pictures"
 LENGTH = "Length and learning rate"
 NETWORK = "Network"
 RUN = "Run"
+
+
+class Stage(StrEnum):
+    """What of a network that has two parts is trained."""
+
+    AUTOENCODER = "autoencoder"
+    LATENT = "latent"
 
 
 def _in(panel: str, text: str, *names: str) -> Any:
@@ -84,6 +92,25 @@ class DiffusionOptions(TrainingOptions):
         _in(PICTURES, "Name or folder of a segmenter whose maps are learnt from as well."),
     ] = None
     compile: Annotated[bool, _in(RUN, "Compile the network for CUDA first.", "--compile")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SgcOptions(TrainingOptions):
+    """Of the two trainings of SGC's network."""
+
+    stage: Annotated[
+        Stage, _in(NETWORK, "autoencoder; then latent, which starts from the autoencoder's run.")
+    ]
+    start: Annotated[
+        str | None, _in(NETWORK, "Of latent: the folder model of the autoencoder's run.")
+    ] = None
+    segmenter: Annotated[
+        str | None,
+        _in(PICTURES, "Name or folder of a segmenter whose maps are learnt from as well."),
+    ] = None
+    lr: Annotated[
+        float, _in(LENGTH, "Peak learning rate; falls to zero with steps or minutes.")
+    ] = 4e-4
 
 
 @dataclass(frozen=True, kw_only=True)

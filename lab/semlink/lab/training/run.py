@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -94,9 +95,11 @@ def export(loop: Loop, folder: Path) -> None:
     averages = {name: average.network for name, average in loop.averages.items()}
     loop.objective.export(averages, partial)
     folder.mkdir(exist_ok=True)
-    for file in partial.iterdir():
-        file.replace(folder / file.name)
-    partial.rmdir()
+    for file in (path for path in sorted(partial.rglob("*")) if path.is_file()):
+        target = folder / file.relative_to(partial)
+        target.parent.mkdir(exist_ok=True)
+        file.replace(target)
+    shutil.rmtree(partial)
 
 
 def check_identity(saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
