@@ -12,6 +12,7 @@ import typer
 
 from semlink.lab import options as opt
 from semlink.lab.training.options import DiffusionOptions, SegmenterOptions, SgcOptions
+from semlink.lab.training.sqgan_options import SqganOptions
 
 train = typer.Typer(help="Train networks on your own pictures.", no_args_is_help=True)
 
@@ -54,6 +55,15 @@ def spic(**given: Any) -> None:
     from semlink.lab.training.diffusion_command import train_diffusion
 
     train_diffusion("spic", DiffusionOptions(**given))
+
+
+@train.command()
+@takes(SqganOptions)
+def sqgan(**given: Any) -> None:
+    """Networks that send label maps and pictures as tokens, in three stages."""
+    from semlink.lab.training.sqgan_command import train_sqgan
+
+    train_sqgan(SqganOptions(**given))
 
 
 @train.command()

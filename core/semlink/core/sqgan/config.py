@@ -111,22 +111,22 @@ SMALL = SqganConfig(
     map_resize="area",
     picture=StreamConfig(
         channels=32,
-        channel_mult=(1, 2, 3, 4),
+        channel_mult=(2, 3, 4),
         encoder_blocks=1,
         decoder_blocks=2,
-        patch=2,
+        patch=4,
         demask_blocks=4,
     ),
     map=StreamConfig(
         channels=32,
-        channel_mult=(2, 2, 3),
+        channel_mult=(2, 2, 2),
         encoder_blocks=1,
         decoder_blocks=1,
         patch=4,
-        demask_blocks=4,
+        demask_blocks=3,
     ),
 )
-"""For CamVid's classes at 192x256 on a processor."""
+"""For CamVid's classes at 192x256 on a processor: 6.7 M parameters, 9 GFLOP in all."""
 
 
 def read_network(values: dict[str, Any]) -> SqganConfig:

@@ -34,6 +34,13 @@ class CodebookTrainer(nn.Module):
         self.register_buffer("sums", torch.zeros_like(words))
 
     @torch.no_grad()
+    def begin_with(self, words: Float[Tensor, "code channel"]) -> None:
+        """Go on from trained codewords, as if each had been used once a batch."""
+        self._words[0].copy_(words)
+        self.counts.fill_(1)
+        self.sums.copy_(words)
+
+    @torch.no_grad()
     def update(
         self,
         features: Float[Tensor, "place channel"],

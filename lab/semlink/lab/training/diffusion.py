@@ -182,7 +182,7 @@ class DiffusionObjective:
         weight = (1 / sigma.square()).clamp(max=self.weighting.cap)
         errors = {"pixels": (weight * (guess - batch.clean).square()).mean()}
         if self.distance is not None:
-            seen = self.distance(*_same_quarter(guess.clamp(-1, 1), batch.clean, generator))
+            seen = self.distance(*same_quarter(guess.clamp(-1, 1), batch.clean, generator))
             share = self.weighting.perceptual * signal.square().flatten()
             errors["perceptual"] = (share * seen).mean()
         return errors
@@ -215,7 +215,7 @@ def _flat(net: nn.Module, device: torch.device) -> Any:
     return network.to(device, memory_format=torch.channels_last)
 
 
-def _same_quarter(pictures: Tensor, truth: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def same_quarter(pictures: Tensor, truth: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """The same random window of both, half as high and wide: a quarter of the work."""
     rows, columns = (side // 2 for side in truth.shape[-2:])
     corner = torch.rand(2, generator=generator, device=generator.device).tolist()
