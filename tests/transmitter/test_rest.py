@@ -396,7 +396,8 @@ def test_every_field_of_the_form_is_described(schema: dict[str, Any]) -> None:
 def test_the_form_takes_exactly_the_settings_there_are(schema: dict[str, Any]) -> None:
     for name, field in ReconstructionForm.model_fields.items():
         if name not in ("photo", "timeout_s"):
-            value = field.default if field.default is not None else 10.0
+            example = (field.examples or [10.0])[0]
+            value = field.default if field.default is not None else example
             if name != "ebno_db":
                 settings_from_fields({name: value})
     defaults = {
