@@ -80,7 +80,7 @@ def test_an_interrupted_write_leaves_nothing_behind(
         store.write([row("a")], SCHEMA)
         with monkeypatch.context() as patch:
             patch.setattr(pq, "write_table", full)
-            with pytest.raises(InvalidInput, match="No space left.*Make room"):
+            with pytest.raises(InvalidInput, match=r"No space left.*Make room"):
                 store.write([row("b")], SCHEMA)
         assert store.keys() == {"a"}
         assert list((tmp_path / "rows").glob(".*")) == []
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.write([row("a")], SCHEMA)
         store.parts[0].write_bytes(store.parts[0].read_bytes()[:-20])
-        with pytest.raises(CorruptData, match="parquet.*Delete it"):
+        with pytest.raises(CorruptData, match=r"parquet.*Delete it"):
             store.keys()
 
 

@@ -110,7 +110,7 @@ class LocalPool(Pool):
                 process = busy[connection]
                 done = self._hear(process, busy, watch)
                 if done is not None:
-                    del busy[process.connection]
+                    busy.pop(connection, None)
                     process.job = None
                     yield done
                     self._fill(waiting, busy)
@@ -147,7 +147,7 @@ class LocalPool(Pool):
     def _replace(
         self, process: _Process, busy: dict[Connection, _Process], watch: Watch
     ) -> list[Row] | None:
-        """Lets another process go on where one died."""
+        """Lets another process go on where one died; the rows if that was behind the last."""
         assert process.job is not None, "one that has nothing to do says nothing"
         del busy[process.connection]
         self._processes.remove(process)
@@ -158,6 +158,8 @@ class LocalPool(Pool):
             rows.append(_deadly(job, len(rows), process.process.returncode))
             watch(rows[-1])
             deaths = 0
+        if len(rows) == len(job.tasks):
+            return rows
         other = self._idle()
         other.take(job, rows, deaths)
         busy[other.connection] = other

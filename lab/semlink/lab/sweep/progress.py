@@ -146,8 +146,9 @@ def _cells(point: Point) -> Iterator[str]:
 def _interval(found: Estimate, form: str) -> str:
     if math.isnan(found.mean):
         return "-"
-    width = "" if math.isnan(found.half_width) else f" ± {form.format(found.half_width)}"
-    return form.format(found.mean) + width
+    width = form.format(found.half_width)
+    certain = math.isnan(found.half_width) or float(width) == 0.0
+    return form.format(found.mean) + ("" if certain else f" ± {width}")
 
 
 def duration(seconds: float) -> str:
