@@ -25,6 +25,7 @@ from semlink.core.settings import ReceiverSettings
 from semlink.core.transmission import Transmission
 from semlink.receiver.diffusion.samplers import ddim, dpm_solver, run, spaced_timesteps
 from semlink.receiver.latent.network import LatentNetwork
+from semlink.receiver.latent.scheduling import PREDICTIONS, process_of
 from semlink.receiver.painting import to_rgb
 from semlink.receiver.receiver import Receiver
 from semlink.receiver.schemes import DECODERS
@@ -271,3 +272,35 @@ def test_our_ddim_agrees_with_diffusers_on_the_same_unet(
     torch.testing.assert_close(ours, x, rtol=2e-3, atol=2e-3 * float(x.abs().max()))
     others = run(dpm_solver(denoise, start, spaced_timesteps(1000, steps), network.process))
     assert not torch.allclose(others, x, rtol=1e-2)
+
+
+SCHEDULERS: dict[str, dict[str, object]] = {
+    "diffusers' defaults": {},
+    "latent diffusion": {
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.0015,
+        "beta_end": 0.0205,
+        "clip_sample": False,
+    },
+    "cosine, v": {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"},
+    "few, of their own": {"trained_betas": [0.1, 0.2, 0.5], "prediction_type": "sample"},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_schedules_are_those_of_diffusers(name: str) -> None:
+    config = SCHEDULERS[name]
+    theirs, ours = DDIMScheduler(**config), process_of(config)
+    alpha_bar = theirs.alphas_cumprod.double()
+    torch.testing.assert_close(ours.schedule.alpha_bar, alpha_bar, rtol=1e-4, atol=1e-7)
+    assert ours.clip == theirs.config.clip_sample
+    assert ours.prediction == PREDICTIONS[theirs.config.prediction_type]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"beta_schedule": "x"}, {"prediction_type": "x"}, {"rescale_betas_zero_snr": True}],
+)
+def test_unknown_schedules_are_refused(config: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="unknown"):
+        process_of(config)

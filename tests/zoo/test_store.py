@@ -28,6 +28,21 @@ def test_names_are_the_complete_folders(weights: Path) -> None:
     assert names(weights) == ("large", "small")
 
 
+def test_weights_may_lie_in_folders_of_parts(weights: Path) -> None:
+    part = weights / "parts" / "unet"
+    part.mkdir(parents=True)
+    (part.parent / "config.json").write_text("{}")
+    assert "parts" not in names(weights)
+    (part / "model.safetensors").write_bytes(b"weights")
+    assert names(weights) == ("large", "parts", "small")
+    assert [path.parent.name for path in store.weight_files(part.parent)] == ["unet"]
+    store.write_checksums(weights)
+    verify("parts", weights)
+    (part / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(CorruptData, match=r"parts/unet/model\.safetensors"):
+        verify("parts", weights)
+
+
 def test_names_of_a_missing_folder_are_none(tmp_path: Path) -> None:
     assert names(tmp_path / "nowhere") == ()
 

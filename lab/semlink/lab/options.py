@@ -94,12 +94,14 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
         "Modulation and code rate, as 16qam-1/2, or each payload's: header=qpsk-1/5,map=qpsk-1/2.",
         "the scheme's own",
     ),
-    "network": _setting(str, PAINT, "Diffusion network; for spic spic-camvid.", "gesco-camvid"),
+    "network": _setting(
+        str, PAINT, "Diffusion network; spic: spic-camvid, sgc: sgc-camvid.", "gesco-camvid"
+    ),
     "sampler": _setting(str, PAINT, "ddpm, ddim or dpm-solver.", "dpm-solver"),
-    "steps": _setting(int, PAINT, "Timesteps visited; for spic 20.", 12),
+    "steps": _setting(int, PAINT, "Timesteps visited; for spic and sgc 20.", 12),
     "guidance": _setting(float, PAINT, "Classifier-free guidance; for spic 1.5.", 2),
     "start_timestep": _setting(
-        int, PAINT, "Timesteps to go through; for spic 200, from the coarse picture.", 1000
+        int, PAINT, "Timesteps to go through; spic: 200, sgc: 700, from what is coarse.", 1000
     ),
     "start": _setting(str, PAINT, "The coarse picture at the start: noised or clean.", "noised"),
     "denoiser": _setting(str, PAINT, "Of the received map: none, fds or posterior.", "posterior"),
