@@ -160,7 +160,7 @@ def compare(
 ) -> list[Row]:
     """Every photo by every setting, in order.
 
-    Where a scheme sends no photo at several of the rates, the first of these rows stands for all.
+    Where a scheme can send no photo at several of the rates, one row stands for them all.
     """
     todo = [
         (name, fields, view)
