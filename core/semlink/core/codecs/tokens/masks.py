@@ -9,15 +9,15 @@ k out of n positions costs log2 of n over k bits, as the enumerative code (Cover
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from semlink.core.codecs.label_coder.logistic import LIMIT, ONE, SQUASH, STRETCH, UNIT
 from semlink.core.codecs.tokens.order import travel_order
-from semlink.core.codecs.tokens.ranges import Coder, Reader, Scale, Writer, damaged
+from semlink.core.codecs.tokens.ranges import Reader, Writer, damaged
 from semlink.core.pictures import Size
 
 FIELD = "mask"
@@ -26,10 +26,10 @@ BEFORE = ((0, -1, 2), (-1, -1, 1), (-1, 0, 2), (-1, 1, 1))  # rows, columns off,
 AROUND = ((0, 0, 4), (-1, 0, 2), (0, -1, 2), (0, 1, 2), (1, 0, 2))
 TRUST = tuple(UNIT * eighths // 8 for eighths in (0, 1, 2, 3, 4, 6, 8, 12))  # in a unit of weight
 OTHER_TRUST = tuple(UNIT * eighths // 16 for eighths in (0, 1, 2, 4))
-_STRETCH, _SQUASH = STRETCH.tolist(), SQUASH.tolist()  # a list is read faster than an array
-
 Mask = Bool[np.ndarray, "rows columns"]
 Positions = Int64[np.ndarray, " _"]
+Hints = Int64[np.ndarray, "rows columns"]
+Number = Any  # one, or an array of them
 
 
 class Told(NamedTuple):
@@ -66,85 +66,96 @@ def decode_masks(data: bytes, grid: Size) -> tuple[Positions, Positions]:
     if grid.pixels > MOST_POSITIONS:
         raise damaged(FIELD)
     reader = Reader(data, FIELD)
-    of_map = _code(reader, grid, None, None)
-    of_picture = _code(reader, grid, of_map.mask, None)
+    of_map = _read(reader, grid, None)
+    of_picture = _read(reader, grid, of_map.mask)
     if _written(of_map, of_picture) != data:
         raise damaged(FIELD)
     return travel_order(of_map.mask), travel_order(of_picture.mask)
 
 
+def _cheapest(mask: Mask, other: Mask | None) -> Told:
+    """The mask with the trust that takes the fewest bits: in neighbours, then in the other."""
+    found = min((Told(mask, trust) for trust in range(len(TRUST))), key=partial(_cost, other))
+    if other is None:
+        return found
+    tried = (found._replace(other_trust=index) for index in range(len(OTHER_TRUST)))
+    return min(tried, key=partial(_cost, other))
+
+
+def _cost(other: Mask | None, told: Told) -> float:
+    """Bits that its positions take."""
+    ones, bits = _decisions(told, other)
+    return float(-np.log2(np.where(bits, ones, ONE - ones) / ONE).sum())
+
+
 def _written(of_map: Told, of_picture: Told) -> bytes:
-    writer, grid = Writer(), Size(*of_map.mask.shape)
-    _code(writer, grid, None, of_map)
-    _code(writer, grid, of_map.mask, of_picture)
+    writer = Writer()
+    for told, other in ((of_map, None), (of_picture, of_map.mask)):
+        writer.number(told.mask.size, int(told.mask.sum()) - 1)
+        writer.number(len(TRUST), told.trust)
+        if other is not None:
+            writer.number(len(OTHER_TRUST), told.other_trust)
+        writer.bits(*_decisions(told, other))
     return writer.finish() or b"\0"
 
 
-def _cheapest(mask: Mask, other: Mask | None) -> Told:
-    """The mask with the trust that takes the fewest bits: in neighbours, then in the other."""
-    found = min((Told(mask, trust) for trust in range(len(TRUST))), key=_bits(other))
-    if other is None:
-        return found
-    return min((found._replace(other_trust=i) for i in range(len(OTHER_TRUST))), key=_bits(other))
+def _read(reader: Reader, grid: Size, other: Mask | None) -> Told:
+    sent = 1 + reader.number(grid.pixels)
+    trust = reader.number(len(TRUST))
+    other_trust = 0 if other is None else reader.number(len(OTHER_TRUST))
+    hints = _hints(other, OTHER_TRUST[other_trust], grid)
+    return Told(_walk(reader, sent, TRUST[trust], hints), trust, other_trust)
 
 
-def _bits(other: Mask | None) -> Callable[[Told], float]:
-    def bits(told: Told) -> float:
-        scale = Scale()
-        _code(scale, Size(*told.mask.shape), other, told)
-        return scale.bits
-
-    return bits
-
-
-def _code(coder: Coder, grid: Size, other: Mask | None, told: Told | None) -> Told:
-    """Codes what it is told, or reads it if that is nothing."""
-    sent = 1 + coder.number(grid.pixels, int(told.mask.sum()) - 1 if told else None)
-    trust = coder.number(len(TRUST), told.trust if told else None)
-    if other is None:
-        other_trust, hints = 0, np.zeros(grid, np.int64)
-    else:
-        other_trust = coder.number(len(OTHER_TRUST), told.other_trust if told else None)
-        hints = _hints(other, OTHER_TRUST[other_trust])
-    mask = _walk(coder, sent, TRUST[trust], hints, told.mask if told else None)
-    return Told(mask, trust, other_trust)
+def _walk(reader: Reader, ones: int, trust: int, hints: Hints) -> Mask:
+    """Reads the positions row by row; `_decisions` says the same of all at once."""
+    (rows, columns), left = hints.shape, hints.size
+    weights = _weighted(np.ones(hints.shape, np.int64), BEFORE)
+    found = np.zeros((rows + 1, columns + 2), np.int64)  # framed: nothing is beyond the border
+    for row, column in np.ndindex(rows, columns):
+        bit = int(ones > 0)
+        if 0 < ones < left:
+            crowd = sum(w * found[row + 1 + y, column + 1 + x] for y, x, w in BEFORE)
+            share = ones * ONE // left
+            evidence = _evidence(trust, crowd, weights[row, column], share)
+            bit = reader.bit(int(_chance(share, evidence + hints[row, column])))
+        found[row + 1, column + 1] = bit
+        ones, left = ones - bit, left - 1
+    return found[1:, 1:-1].astype(bool)
 
 
-def _walk(
-    coder: Coder,
-    sent: int,
-    trust: int,
-    hints: Int64[np.ndarray, "rows columns"],
-    mask: Mask | None,
-) -> Mask:
-    """Codes the positions row by row."""
-    rows, columns = hints.shape
-    weights = _weighted(np.ones((rows, columns), np.int64), BEFORE).tolist()
-    found = [[0] * (columns + 2)]  # framed: nothing is sent beyond the border
-    ones, left = sent, rows * columns
-    for row, hinted in enumerate(hints.tolist()):
-        above, here = found[-1], [0] * (columns + 2)
-        for column, hint in enumerate(hinted):
-            bit = int(ones > 0)
-            if 0 < ones < left:
-                share = ones * ONE // left
-                crowd = 2 * (here[column] + above[column + 1])
-                crowd += above[column] + above[column + 2]
-                evidence = trust * (crowd * ONE - weights[row][column] * share) // ONE
-                logit = _STRETCH[share] + evidence + hint
-                chance = _SQUASH[LIMIT + max(-LIMIT, min(LIMIT, logit))]
-                bit = coder.bit(chance, None if mask is None else int(mask[row, column]))
-            here[column + 1] = bit
-            ones, left = ones - bit, left - 1
-        found.append(here)
-    return np.array(found, bool)[1:, 1:-1]
+def _decisions(
+    told: Told, other: Mask | None
+) -> tuple[Int64[np.ndarray, " bits"], Bool[np.ndarray, " bits"]]:
+    """Probability of a one and bit of each position that is not certain, row by row."""
+    mask = told.mask.astype(np.int64)
+    ones = mask.sum() - mask.cumsum().reshape(mask.shape) + mask
+    left = np.arange(mask.size, 0, -1).reshape(mask.shape)
+    share = ones * ONE // left
+    weights = _weighted(np.ones_like(mask), BEFORE)
+    evidence = _evidence(TRUST[told.trust], _weighted(mask, BEFORE), weights, share)
+    hints = _hints(other, OTHER_TRUST[told.other_trust], Size(*mask.shape))
+    open_ = (ones > 0) & (ones < left)
+    return _chance(share[open_], (evidence + hints)[open_]), told.mask[open_]
 
 
-def _hints(other: Mask, trust: int) -> Int64[np.ndarray, "rows columns"]:
+def _hints(other: Mask | None, trust: int, grid: Size) -> Hints:
     """What the other grid tells of each position, in the logistic domain."""
+    if other is None:
+        return np.zeros(grid, np.int64)
     share = int(other.sum()) * ONE // other.size
-    weights = _weighted(np.ones(other.shape, np.int64), AROUND)
-    return trust * (_weighted(other.astype(np.int64), AROUND) * ONE - weights * share) // ONE
+    weights = _weighted(np.ones(grid, np.int64), AROUND)
+    return _evidence(trust, _weighted(other.astype(np.int64), AROUND), weights, share)
+
+
+def _evidence(trust: int, crowd: Number, weight: Number, share: Number) -> Number:
+    """What neighbours tell, of whose weight a crowd is sent where a share was to be expected."""
+    return trust * (crowd * ONE - weight * share) // ONE
+
+
+def _chance(share: Number, evidence: Number) -> Number:
+    """Probability that a position is sent, in units of 1 / ONE."""
+    return SQUASH[LIMIT + np.clip(STRETCH[share] + evidence, -LIMIT, LIMIT)].astype(np.int64)
 
 
 def _weighted(

@@ -1,15 +1,12 @@
-"""Numbers and bits through constriction's range coder, or merely priced.
-
-Writer, reader and scale take the same calls, so that what is coded is said once for all of them.
-"""
+"""Numbers and bits through constriction's range coder, one after another."""
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int64
 
 from semlink.core.codecs.final_interval import fewest_bytes, final_interval
 from semlink.core.codecs.label_coder.logistic import ONE
@@ -26,18 +23,14 @@ class Writer:
 
         self._encoder = constriction.stream.queue.RangeEncoder()
 
-    def number(self, size: int, value: int | None) -> int:
-        """See `Coder`."""
-        assert value is not None, "a writer is told what to write"
+    def number(self, size: int, value: int) -> None:
+        """A number of 0 .. size - 1, all equally likely."""
         if size > 1:
             self._encoder.encode(value, uniform(size))
-        return value
 
-    def bit(self, one: int, value: int | None) -> int:
-        """See `Coder`."""
-        assert value is not None, "a writer is told what to write"
-        self._encoder.encode(np.array([value], np.int32), chances(), np.array([one / ONE]))
-        return value
+    def bits(self, ones: Int64[np.ndarray, " bits"], bits: Bool[np.ndarray, " bits"]) -> None:
+        """Bits, each of which is one with the probability ones / ONE."""
+        self._encoder.encode(bits.astype(np.int32), chances(), ones / ONE)
 
     def finish(self) -> bytes:
         """The fewest bytes that a reader needs, zeros following."""
@@ -55,16 +48,16 @@ class Reader:
     def __init__(self, data: bytes, field: str):
         self._decoder, self._field = decoder_of(data), field
 
-    def number(self, size: int, value: int | None) -> int:
-        """See `Coder`.
+    def number(self, size: int) -> int:
+        """A number of 0 .. size - 1, all equally likely.
 
         Raises:
             CorruptData: no writer makes such bytes.
         """
         return int(self._read(uniform(size))) if size > 1 else 0
 
-    def bit(self, one: int, value: int | None) -> int:
-        """See `Coder`.
+    def bit(self, one: int) -> int:
+        """A bit, which is one with the probability one / ONE.
 
         Raises:
             CorruptData: no writer makes such bytes.
@@ -76,35 +69,6 @@ class Reader:
             return self._decoder.decode(*model)
         except (AssertionError, ValueError) as error:
             raise damaged(self._field) from error
-
-
-class Scale:
-    """Weighs what a writer would write.
-
-    Attributes:
-        bits: so far.
-    """
-
-    def __init__(self) -> None:
-        self.bits = 0.0
-
-    def number(self, size: int, value: int | None) -> int:
-        """See `Coder`."""
-        assert value is not None, "a scale is told what to weigh"
-        self.bits += math.log2(size)
-        return value
-
-    def bit(self, one: int, value: int | None) -> int:
-        """See `Coder`."""
-        assert value is not None, "a scale is told what to weigh"
-        self.bits -= math.log2((one if value else ONE - one) / ONE)
-        return value
-
-
-Coder = Writer | Reader | Scale
-"""Codes one thing after another: `number`, one of 0 .. size - 1 that are all equally likely, and
-`bit`, which is one with the probability one / ONE. Each returns the value, which it is told
-unless it is to read it."""
 
 
 def decoder_of(data: bytes) -> Any:
