@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from typing import Any
 
 import pyarrow as pa
@@ -18,11 +14,11 @@ from semlink.lab.metrics.table import columns_of
 from semlink.lab.result import Result
 from semlink.lab.streams import StreamReport
 from semlink.lab.sweep.grid import Task, settings_text
+from semlink.lab.sweep.origin import versions
 
 FAILED = "failed"  # an error stopped it
 IMPOSSIBLE = "impossible"  # the scheme cannot meet the budget
 BUDGET_FIELDS = ("bpp", "cpp", "budget")  # that an error names where a budget does not suffice
-PACKAGES = ("semlink", "torch", "sionna-no-rt", "numpy", "pillow")
 STAGES = (
     *("segment", "encode", "propagate", "demodulate", "denoise", "network", "sampler"),
     *("decode", "finish"),
@@ -79,6 +75,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "spent_s": pa.float64(),
     "peak_memory_bytes": pa.int64(),
     "versions": pa.string(),
+    "weights": pa.string(),
 }
 
 TIMINGS = (*(f"{stage}_s" for stage in STAGES), "spent_s", "peak_memory_bytes")
@@ -174,18 +171,6 @@ def failed(error: SemlinkError) -> Values:
     impossible = isinstance(error, InvalidInput) and error.field in BUDGET_FIELDS
     reason = f"{type(error).__name__}: {error}"
     return {"outcome": IMPOSSIBLE if impossible else FAILED, "reason": " ".join(reason.split())}
-
-
-@cache
-def versions() -> str:
-    """What computed the row, as JSON."""
-    found = {"python": python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # services may hold what is not installed here
-            continue
-    return json.dumps(found)
 
 
 def _stream(stream: StreamReport, pixels: int) -> Values:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from semlink.core.errors import InvalidInput, SemlinkError
-from semlink.core.schemes import GENERATIVE
+from semlink.lab.link import Link
 from semlink.lab.metrics.table import check_names
 from semlink.lab.sweep.grid import Cell, Grid, Unit, key, spell_out
+from semlink.lab.sweep.origin import networks_of
 from semlink.lab.sweep.plan import Plan, plan_text, read_plan
 from semlink.lab.sweep.pools import LocalPool, Pool, RayPool
 from semlink.lab.sweep.rows import Row, asked, failed, schema
@@ -117,7 +118,9 @@ def checked(plan: Plan, where: Where) -> Grid:
         )
     if where.link is None:
         _check_networks(grid)
-    elif grid.folders or where.device:
+        return grid
+    Link.connect(where.link)  # says whether that is an address
+    if grid.folders or where.device:
         raise InvalidInput(
             "services have their own.",
             field="network" if grid.folders else "device",
@@ -270,10 +273,7 @@ def _check_networks(grid: Grid) -> None:
         NotFound: one is not there.
     """
     own = {folder.name for folder in grid.folders}
-    for cell in grid.cells:
-        settings = cell.settings
-        if settings.scheme not in GENERATIVE:
-            continue
-        for name in {settings.segmenter, settings.receiver.network} - own:
-            if "/" not in name:
-                find(name)
+    networks = {name for cell in grid.cells for name in networks_of(cell.settings)}
+    for name in sorted(networks - own):
+        if "/" not in name:
+            find(name)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from semlink.core.errors import InvalidInput
-from semlink.lab.metrics.table import columns_of
+from semlink.lab.metrics import columns_of, interval
 from semlink.lab.sweep.rows import NUMBERS, TIMINGS
 
 
@@ -73,18 +73,8 @@ def estimate(samples: Iterable[Sample]) -> Estimate:
             by_photo.setdefault(photo, []).append(value)
     groups = list(by_photo.values())
     values = groups[0] if len(groups) == 1 else [fmean(group) for group in groups]
-    if not values:
-        return Estimate(math.nan, math.nan, 0)
-    return Estimate(fmean(values), half_width(values), len(groups))
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean of independent values; nan for fewer than two."""
-    from scipy.stats import sem, t
-
-    if len(values) < 2:
-        return math.nan
-    return float(t.ppf(0.975, len(values) - 1) * sem(values))
+    found = interval(values)
+    return Estimate(found.value, found.high - found.value, len(groups))
 
 
 def enough(rule: Mapping[str, float], cell: Mapping[str, Iterable[Sample]]) -> bool:

@@ -21,6 +21,7 @@ from semlink.lab.link import Link
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
 from semlink.lab.sweep.grid import Task, Unit
+from semlink.lab.sweep.origin import weights
 from semlink.lab.sweep.rows import Row, Values, asked, ended, failed
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Worker:
             self._link.load(task.settings)
             start = time.perf_counter()
             result = self._result(photo, task)
-            values = ended(result)
+            values = ended(result) | self._weights(task)
             values |= self._measured(result, job)
             values["spent_s"] = time.perf_counter() - start
             return values, self._picture(result)
@@ -146,6 +147,12 @@ class Worker:
                 if time.perf_counter() > end_s:
                     raise
                 time.sleep(PAUSE_S)
+
+    def _weights(self, task: Task) -> Values:
+        """Of the networks in this process; what services have, they do not say."""
+        if self._work.link is not None:
+            return {}
+        return {"weights": weights(task.settings, self._work.folders)}
 
     def _measured(self, result: Result, job: Job) -> Values:
         if not self._work.metrics:
