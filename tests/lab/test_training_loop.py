@@ -23,7 +23,7 @@ from semlink.lab.training.launching import make_accelerator, share_of
 from semlink.lab.training.loop import Loop
 from semlink.lab.training.order import batch_indices, step_generator
 from semlink.lab.training.plan import Plan
-from semlink.lab.training.run import open_run, save, train
+from semlink.lab.training.run import check_run, open_run, save, train
 
 PLAN = Plan(steps=6, batch=4, warmup_steps=2, save_s=0.0)
 CPU = torch.device("cpu")
@@ -214,13 +214,15 @@ def test_a_save_that_breaks_off_leaves_the_old_checkpoint(tmp_path: Path) -> Non
 
 
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
-    save(loop(), open_run(tmp_path / "run", resume=False))
+    check_run(tmp_path / "run", resume=False)
+    save(loop(), open_run(tmp_path / "run"))
     with pytest.raises(InvalidInput, match="--resume"):
-        open_run(tmp_path / "run", resume=False)
-    assert open_run(tmp_path / "run", resume=True).is_dir()
+        check_run(tmp_path / "run", resume=False)
+    check_run(tmp_path / "run", resume=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match="nothing can be written"):
-        open_run(tmp_path / "file", resume=False)
+    for name in ("file", "file/run"):
+        with pytest.raises(InvalidInput, match="nothing can be written"):
+            check_run(tmp_path / name, resume=False)
 
 
 def test_a_run_of_another_shape_is_not_resumed(tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_curves_and_sheets_are_what_was_said(tmp_path: Path) -> None:
         assert f"step {event.step}, " in line
         assert f"square {event.value:.4f}" in line
     rates = [event.value for event in curves.Scalars("learning rate over its peak")]
-    assert rates == pytest.approx([PLAN.rate(step, 0) for step in range(1, 7)], abs=1e-6)
+    assert rates == pytest.approx([PLAN.rate(step, 0.0) for step in range(1, 7)], abs=1e-6)
     assert curves.Scalars("pictures per s")[0].value > 0
     assert curves.Images("sheet")[0].width == 6
     assert (tmp_path / "sheet-000006.png").exists()

@@ -1,26 +1,28 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
-from semlink.lab.training import gesco, queue
-from semlink.lab.training.command import parse
-from semlink.lab.training.queue import ITEMS, Item, run_queue
+from semlink.lab import train_cli
+from semlink.lab.training import queue
+from semlink.lab.training.queue import ITEMS, TRAIN, Item, run_queue
 
 COUNT = """
 import pathlib, sys
 data, out, minutes = sys.argv[1], pathlib.Path(sys.argv[3]), sys.argv[5]
 with (out / "checkpoint").open("a") as file:
     file.write("step\\n")
-print(data, minutes)
+(out / "model").mkdir(exist_ok=True)
+print(data, minutes, *sys.argv[6:])
 """
 FAIL = "raise SystemExit(3)"
 HANG = "import time; time.sleep(60)"
 
 
-def item(share: float, code: str) -> Item:
-    return Item(share, ("-c", code, "{data}/camvid"))
+def item(share: float, code: str, after: str = "", otherwise: str = "") -> Item:
+    return Item(share, ("-c", code, "{data}/camvid"), after, otherwise)
 
 
 def test_items_get_their_shares_and_go_on_when_run_again(tmp_path: Path) -> None:
@@ -31,6 +33,15 @@ def test_items_get_their_shares_and_go_on_when_run_again(tmp_path: Path) -> None
             log = (tmp_path / name / "log.txt").read_text()
             assert log == f"data/camvid {minutes}\n" * runs
             assert (tmp_path / name / "checkpoint").read_text() == "step\n" * runs
+
+
+def test_an_item_starts_from_the_one_before_it_or_else_from_the_zoo(tmp_path: Path) -> None:
+    after = item(1.0, COUNT, "first", "zoo-name")
+    assert run_queue({"second": after}, Path("data"), tmp_path, 1.0)
+    assert run_queue({"first": item(1.0, COUNT), "second": after}, Path("data"), tmp_path, 2.0)
+    alone, both = (tmp_path / "second" / "log.txt").read_text().splitlines()
+    assert alone.endswith("--start zoo-name")
+    assert both.endswith(f"--start {tmp_path / 'first' / 'model'}")
 
 
 def test_a_failing_item_does_not_keep_the_next_from_its_turn(tmp_path: Path) -> None:
@@ -48,7 +59,12 @@ def test_an_item_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
     assert "too slow" in (tmp_path / "queue.txt").read_text()
 
 
-def test_the_listed_training_of_gesco_is_one_that_its_command_line_knows() -> None:
-    arguments = ITEMS["gesco-base"].command[2:]
-    options = parse(gesco.__doc__, [*arguments, "--out", "run", "--minutes", "20.8"])
-    assert (options.network, options.compile, options.minutes) == ("base", True, 20.8)
+@pytest.mark.parametrize("name", ITEMS)
+def test_the_listed_trainings_are_ones_that_the_command_line_knows(name: str) -> None:
+    arguments = ITEMS[name].command
+    assert arguments[: len(TRAIN)] == TRAIN
+    command = getattr(train_cli, arguments[len(TRAIN)])
+    known = {f"--{field.replace('_', '-')}" for field in inspect.signature(command).parameters}
+    given = [argument for argument in arguments if argument.startswith("--")]
+    assert {*given, "--out", "--minutes", "--start"} <= known
+    assert ITEMS[name].after in {"", *ITEMS}

@@ -61,7 +61,7 @@ def objective(
 
 
 def trained(recipe: Recipe, packed: PackedPictures, steps: int) -> Loop:
-    plan = Plan(minutes=60, batch=4, warmup_steps=1)
+    plan = Plan(minutes=60.0, batch=4, warmup_steps=1)
     loop = Loop(objective(recipe, packed), plan, make_accelerator("cpu"))
     for _ in range(steps):
         loop.advance()

@@ -17,7 +17,7 @@ from semlink.lab.training.objective import Objective
 from semlink.lab.training.options import TrainingOptions
 from semlink.lab.training.plan import Plan
 from semlink.lab.training.precision import allow_fast_kernels
-from semlink.lab.training.run import open_run, train
+from semlink.lab.training.run import check_run, open_run, train
 
 OPTIONS = "options.json"
 
@@ -42,13 +42,14 @@ def run_training(
         SemlinkError: an option, the data or the run's folder is at fault.
     """
     plan = plan_of(options, ema=ema, clip=clip)
-    folder = open_run(options.out, resume=options.resume)
+    check_run(options.out, resume=options.resume)
     if options.threads:
         torch.set_num_threads(options.threads)
     accelerator = make_accelerator(options.device)
     say: Say = typer.echo if accelerator.is_main_process else _say_nothing
     allow_fast_kernels(accelerator.device)
     loop = Loop(build(accelerator.device, say), plan, accelerator)
+    folder = open_run(options.out)
     if accelerator.is_main_process:
         write_options(folder, what, options)
     train(loop, folder, resume=options.resume, say=say)

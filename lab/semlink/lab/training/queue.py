@@ -20,6 +20,10 @@ from typing import Annotated
 import typer
 
 GRACE_S = 240.0  # for imports, compilation and the last checkpoint, beyond an item's minutes
+TRAIN = ("-m", "semlink.lab", "train")
+CAMVID = ("--data", "{data}/camvid", "--layout", "camvid", "--splits", "train,val")
+BACKBONE = ("--backbone", "{data}/backbones/squeezenet1_0_imagenet.safetensors")
+ON_GPU = ("--network", "base", "--batch", "64", "--lr", "6e-4", "--compile")
 
 
 @dataclass(frozen=True)
@@ -30,36 +34,44 @@ class Item:
         share: of the queue's time, relative to those of the other items.
         command: arguments of Python; {data} stands for the data folder, and `--out FOLDER
             --minutes NUMBER` are added.
+        after: item whose network it starts from, where the queue has got that far.
+        otherwise: name or folder of the network that it starts from where not; may be empty.
     """
 
     share: float
     command: tuple[str, ...]
+    after: str = ""
+    otherwise: str = ""
+
+    def start(self, out: Path) -> tuple[str, ...]:
+        """The options that say where it starts from."""
+        made = out / self.after / "model"
+        start = str(made) if self.after and made.is_dir() else self.otherwise
+        return ("--start", start) if start else ()
 
 
 ITEMS: dict[str, Item] = {
-    "gesco-base": Item(
-        0.8,
-        (
-            *("-m", "semlink.lab.training.gesco", "--data", "{data}/camvid"),
-            *("--network", "base", "--batch", "64", "--lr", "6e-4", "--compile"),
-        ),
+    "gesco-base": Item(0.45, (*TRAIN, "gesco", *CAMVID, *BACKBONE, *ON_GPU, "--resume")),
+    "spic-base": Item(
+        0.35, (*TRAIN, "spic", *CAMVID, *BACKBONE, *ON_GPU, "--resume"), after="gesco-base"
     ),
     "segmenter": Item(
         0.2,
         (
-            *("-m", "semlink.lab.training.segmenter", "train", "{data}/camvid"),
-            *("--backbone", "{data}/backbones/squeezenet1_0_imagenet.safetensors"),
-            *("--recipe", "gpu"),
+            *(*TRAIN, "segmenter", *CAMVID, *BACKBONE, "--resume"),
+            *("--height", "256", "--width", "336", "--batch", "32"),
         ),
     ),
 }
 
 
-def run_item(item: Item, data: Path, folder: Path, minutes: float) -> str:
-    """Train until the minutes are over, adding to `folder`/log.txt; returns how it ended."""
+def run_item(name: str, item: Item, data: Path, out: Path, minutes: float) -> str:
+    """Train until the minutes are over, adding to OUT/NAME/log.txt; returns how it ended."""
+    folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     arguments = [argument.replace("{data}", str(data)) for argument in item.command]
-    command = [sys.executable, "-u", *arguments, "--out", str(folder), "--minutes", f"{minutes}"]
+    length = ("--out", str(folder), "--minutes", f"{minutes}")
+    command = [sys.executable, "-u", *arguments, *length, *item.start(out)]
     with (folder / "log.txt").open("a") as log:
         try:
             process = subprocess.run(
@@ -77,7 +89,7 @@ def run_queue(items: Mapping[str, Item], data: Path, out: Path, minutes: float) 
     ends = []
     for name, item in items.items():
         started = time.monotonic()
-        ends.append(run_item(item, data, out / name, minutes * item.share / whole))
+        ends.append(run_item(name, item, data, out, minutes * item.share / whole))
         line = f"{name}: {ends[-1]} after {time.monotonic() - started:.0f} s"
         typer.echo(line)
         with (out / "queue.txt").open("a") as log:

@@ -20,8 +20,8 @@ MODEL = "model"
 Say = Callable[[str], None]
 
 
-def open_run(folder: Path, *, resume: bool) -> Path:
-    """Make or find a run's folder before any work is done.
+def check_run(folder: Path, *, resume: bool) -> None:
+    """Say before the work whether a run can be made there; nothing is written.
 
     Raises:
         InvalidInput: nothing can be written there, or a run is there that is not to be resumed.
@@ -33,12 +33,21 @@ def open_run(folder: Path, *, resume: bool) -> Path:
             value=folder,
             cure="Give --resume to go on with it, or name another folder.",
         )
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise _closed(folder)
+
+
+def open_run(folder: Path) -> Path:
+    """The run's folder, made if there is none.
+
+    Raises:
+        InvalidInput: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _closed(folder) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _closed(folder)
     return folder
 
 
