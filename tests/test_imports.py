@@ -18,6 +18,7 @@ NOT_LOADED: dict[str, set[str]] = {
     "semlink.core.serving": HEAVY | PARTS,
     "semlink.lab.cli": HEAVY | PARTS | {"numpy", "PIL", "pydantic", "grpc", "rich.console"},
     "semlink.lab.link": HEAVY | PARTS,
+    "semlink.lab.metrics": HEAVY | PARTS,
     "semlink.lab.remote": HEAVY | PARTS,
     "semlink.lab.sheet": HEAVY | PARTS,
     "semlink.lab.up": HEAVY | PARTS,

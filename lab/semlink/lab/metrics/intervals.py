@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
 from semlink.core.errors import InvalidInput
 from semlink.lab.metrics.sets import Column, measured, stacked, statistic
@@ -71,6 +72,8 @@ def set_interval(
             "every row needs a photo.", field="photos", value=f"{len(owners)} of {len(rows)} rows"
         )
     chosen = measured(name, rows)
+    if not chosen:
+        return interval([], level)
     columns, groups = stacked(name, rows, chosen), _groups([owners[index] for index in chosen])
     if METRICS[name].over is Over.MEAN and len(groups) == len(chosen):
         return interval(columns[0].tolist(), level)
@@ -85,7 +88,7 @@ def _error(
     score: Callable[..., float],
     columns: Sequence[Column],
     groups: Sequence[Sequence[int]],
-    draws: Column,
+    draws: Int64[np.ndarray, "resample photo"],
 ) -> float:
     """Standard error by the bootstrap, with the correction that makes it unbiased for means."""
     scores = []

@@ -106,7 +106,7 @@ def _of_maps(name: str, score: str) -> Callable[[Comparison], Row]:
 
 
 def _feature_distance(ours: View, photo: View) -> float:
-    ends = (2 * view.pixels / 255 - 1 for view in (ours, photo))
+    ends = (view.pixels / 127.5 - 1 for view in (ours, photo))
     return float(ours.networks.features(*ends))
 
 

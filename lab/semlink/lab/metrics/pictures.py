@@ -24,15 +24,25 @@ Picture = UInt8[Tensor, "1 3 height width"]
 def ssim(ours: Picture, photo: Picture) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window, standard deviation 1.5 pixels.
 
+    The mean of channels and of the pixels round which the window lies within the picture,
+    in single precision: where both pictures are flat it is right to three decimals.
+
     Raises:
         InvalidInput: a side is below 11 pixels.
     """
     _check_side("ssim", photo, SSIM_SIDE)
-    return float(structural_similarity_index_measure(ours / 255, photo / 255, data_range=1.0))
+    ends = (ours / 255, photo / 255)
+    _, everywhere = structural_similarity_index_measure(
+        *ends, data_range=1.0, return_full_image=True
+    )
+    edge = SSIM_SIDE // 2
+    return float(everywhere[..., edge:-edge, edge:-edge].mean())
 
 
 def ms_ssim(ours: Picture, photo: Picture) -> float:
     """The same over five scales (Wang, Simoncelli and Bovik 2003), negative terms taken as 0.
+
+    As torchmetrics has it: at the coarsest scale pictures are mirrored at their edges.
 
     Raises:
         InvalidInput: a side is below 176 pixels, where fewer scales would give other numbers.

@@ -31,7 +31,8 @@ def over_set(name: str, rows: Sequence[Row]) -> float:
     Raises:
         InvalidInput: there is no such metric, or rows were made with other networks.
     """
-    return statistic(name)(*stacked(name, rows, measured(name, rows)))
+    chosen = measured(name, rows)
+    return statistic(name)(*stacked(name, rows, chosen)) if chosen else math.nan
 
 
 def measured(name: str, rows: Sequence[Row]) -> list[int]:
@@ -113,14 +114,14 @@ def _factor(features: Features) -> Features:
 
 
 def _mean(values: Float64[np.ndarray, " row"]) -> float:
-    return float(values.mean()) if len(values) else math.nan
+    return float(values.mean())
 
 
 def _pooled(score: Callable[..., float]) -> Callable[[Column], float]:
     def pooled(counts: Column) -> float:
         from semlink.lab.metrics.maps import unflat
 
-        total = counts.sum(0) if len(counts) else np.zeros(0)
+        total = counts.sum(0)
         return score(unflat(total)) if total.any() else math.nan
 
     return pooled
