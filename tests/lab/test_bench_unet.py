@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from semlink.core.pictures import Size
 from semlink.lab import bench_unet
 from semlink.lab.bench_unet import UnetBench, UnetCost, measure
 from semlink.lab.unet_table import COLUMNS, tell
@@ -33,7 +34,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The published layout, as thin as it can be."""
     layout = UNetConfig(map_channels=5, model_channels=32, head_channels=32, spade_hidden=4)
     monkeypatch.setattr(bench_unet, "LAYOUT_CONFIG", layout)
-    monkeypatch.setattr(bench_unet, "SMALL_SIZE", bench_unet.Size(32, 64))
+    monkeypatch.setattr(bench_unet, "SMALL_SIZE", Size(32, 64))
     monkeypatch.setattr(bench_unet, "NETWORKS", ())
 
 

@@ -142,7 +142,8 @@ def cases(rates: Sequence[float]) -> dict[str, Fields]:
 
 def spread(count: int, wanted: int | None) -> list[int]:
     """Indices of so many of `count` things, evenly spread, with the first and the last."""
-    return np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int).tolist()
+    chosen = np.linspace(0, count - 1, min(wanted or count, count)).round()
+    return [int(index) for index in chosen]
 
 
 def ceiling(judge: Judge, views: Sequence[View]) -> Row:
