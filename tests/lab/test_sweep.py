@@ -93,7 +93,8 @@ def unbroken(plan: Plan, link_address: str, tmp_path_factory: pytest.TempPathFac
 
 def facts(table: pa.Table) -> list[dict[str, Any]]:
     """The rows but for their timings, and for what services do not say of themselves."""
-    return table.drop_columns([*TIMINGS, "weights"]).to_pylist()
+    rows: list[dict[str, Any]] = table.drop_columns([*TIMINGS, "weights"]).to_pylist()
+    return rows
 
 
 def stored(folder: Path) -> list[str]:

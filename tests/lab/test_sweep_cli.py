@@ -163,4 +163,4 @@ def test_wrong_input_is_one_red_line(
 
 
 def test_a_duration_is_said_as_people_do() -> None:
-    assert [duration(seconds) for seconds in (5, 600, 36_000)] == ["5 s", "10 min", "10.0 h"]
+    assert [duration(seconds) for seconds in (5.0, 600.0, 36e3)] == ["5 s", "10 min", "10.0 h"]

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from semlink.core.pictures import Rgb, Size, photo_digest
 from semlink.core.settings import PhotoSettings, TransmissionSettings
 from semlink.lab.local import LocalLink
 from semlink.transmitter.segmentation import Segmenter
+from semlink.transmitter.sqgan.tokenizer import Tokenizer
 from semlink.transmitter.transmitter import Transmitter
 
 V = TypeVar("V")
@@ -82,9 +84,13 @@ class OnceTransmitter(Transmitter):
     The seconds that it states are those that the work took when it was done.
     """
 
-    def __init__(self, segmenters: Mapping[str, Segmenter]):
+    def __init__(
+        self,
+        segmenters: Mapping[str, Segmenter],
+        tokenizers: Mapping[str, Tokenizer] = MappingProxyType({}),
+    ):
         self._once = {name: OnceSegmenter(network) for name, network in segmenters.items()}
-        super().__init__(self._once)
+        super().__init__(self._once, tokenizers)
         self._frames = Latest[tuple[Frame, Encoded]](FRAMES)
 
     def encode(self, photo: Rgb, settings: TransmissionSettings) -> tuple[Frame, Encoded]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Self
 
 from semlink.core.errors import InternalError, InvalidInput, Unavailable
 from semlink.lab.sweep.rows import Row, failed
@@ -38,7 +38,7 @@ class Pool(ABC):
             The rows of one job.
         """
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
