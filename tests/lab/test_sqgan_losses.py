@@ -106,7 +106,7 @@ def test_a_discriminator_learns_to_tell_pictures_apart() -> None:
     for _ in range(12):
         loss = discriminator_hinge(net(real), net(fake))
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
@@ -154,7 +154,7 @@ def test_unused_words_begin_anew_among_the_features() -> None:
 def test_commitment_moves_features_alone() -> None:
     features = torch.zeros(3, 2, requires_grad=True)
     words = torch.ones(3, 2, requires_grad=True)
-    commitment(features, words).backward()
+    torch.autograd.backward(commitment(features, words))
     assert features.grad is not None
     assert features.grad.any()
     assert words.grad is None

@@ -169,7 +169,7 @@ def test_words_arrive_at_their_places_and_let_gradients_through() -> None:
     tokens = quantised(scored, codebook, Size(4, 4), Fate(1.0), seeded())
     words = codebook(codebook.nearest(scored.features))
     torch.testing.assert_close(tokens.arrived.flatten(2).mT, words)
-    tokens.arrived.sum().backward()
+    torch.autograd.backward(tokens.arrived.sum())
     weight = net.transmitter.masker_semantic.score_pred_net.conv2.weight
     assert weight.grad is not None
     assert weight.grad.any()

@@ -45,7 +45,7 @@ def on_grid(chain: PublishedChain, stream: str) -> tuple[Tensor, Tensor]:
     empty = words.new_zeros(batch, channels, chain.grid.pixels)
     filled = empty.scatter(2, places[:, None].expand(-1, channels, -1), words)
     sent = torch.zeros(batch, chain.grid.pixels, dtype=torch.bool).scatter(1, places, True)
-    return filled.unflatten(2, chain.grid), sent[:, None].unflatten(2, chain.grid)
+    return filled.view(batch, channels, *chain.grid), sent.view(batch, 1, *chain.grid)
 
 
 def all_tokens(seed: int = 0) -> SentTokens:

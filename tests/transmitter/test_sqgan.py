@@ -92,7 +92,7 @@ def test_scores_fall_along_the_order() -> None:
 
 def test_the_score_network_learns_from_what_is_sent() -> None:
     masker, *_, answer = scored()
-    answer.features[:, :3].square().sum().backward()
+    torch.autograd.backward(answer.features[:, :3].square().sum())
     weight = masker.score_pred_net.conv2.weight
     assert weight.grad is not None
     assert weight.grad.any()

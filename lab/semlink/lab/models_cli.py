@@ -74,7 +74,7 @@ def import_model(
     json: opt.Json = False,
 ) -> None:
     """Make a folder for --network of a published checkpoint."""
-    from semlink.lab.importing import import_checkpoint
+    from semlink.lab.importing import Kind, import_checkpoint
     from semlink.lab.importing_latent import import_latent
     from semlink.lab.importing_sqgan import import_sqgan
     from semlink.lab.models import describe, tell_list
@@ -84,5 +84,6 @@ def import_model(
     elif kind is CheckpointKind.SGC:
         import_latent(file, output, config)
     else:
-        import_checkpoint(kind.value, file, output, config)
+        scheme: Kind = "gesco" if kind is CheckpointKind.GESCO else "spic"
+        import_checkpoint(scheme, file, output, config)
     tell_list([describe(str(output))], json=json)

@@ -42,6 +42,6 @@ def test_spade_without_modulation_is_group_normalisation(kernel: int) -> None:
     config = SqganConfig(map_channels=5, spade_hidden=6, spade_kernel=kernel)
     layer, x, condition = SpadeNorm(64, config), torch.randn(2, 64, 4, 4), torch.rand(2, 4, 4, 4)
     for last in (layer.mlp_gamma, layer.mlp_beta):
-        torch.nn.init.zeros_(last.weight)
-        torch.nn.init.zeros_(last.bias)
+        for weights in last.parameters():
+            torch.nn.init.zeros_(weights)
     torch.testing.assert_close(layer(x, condition), functional.group_norm(x, 32))

@@ -122,7 +122,8 @@ def adaptive_weight(
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm()
         for loss in (error, adversarial)
     )
-    return (factor * by_error / (by_adversary + 1e-4)).clamp(max=most).detach()
+    weight: Tensor = factor * by_error / (by_adversary + 1e-4)
+    return weight.clamp(max=most).detach()
 
 
 def relaxed(

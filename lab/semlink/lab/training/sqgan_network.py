@@ -138,6 +138,6 @@ def quantised(
         features.flatten(0, 1),
         indices.flatten(),
         codewords.flatten(0, 1),
-        arrived.mT.unflatten(2, grid),
-        sent[:, None].unflatten(2, grid),
+        arrived.mT.reshape(batch, channels, *grid),
+        sent.view(batch, 1, *grid),
     )
