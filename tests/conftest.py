@@ -147,7 +147,7 @@ def tiny_sgc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from semlink.receiver.latent.weights import LatentConfig, LatentModels, save_latent
 
     models = LatentModels(
-        autoencoder=VQModel(
+        autoencoder=VQModel(  # type: ignore[no-untyped-call]
             down_block_types=("DownEncoderBlock2D",) * 3,
             up_block_types=("UpDecoderBlock2D",) * 3,
             block_out_channels=(8, 8, 8),
@@ -155,7 +155,7 @@ def tiny_sgc(tmp_path_factory: pytest.TempPathFactory) -> Path:
             num_vq_embeddings=64,
             mid_block_add_attention=False,
         ),
-        unet=UNet2DModel(
+        unet=UNet2DModel(  # type: ignore[no-untyped-call]
             in_channels=3 + 12,
             out_channels=3,
             down_block_types=("DownBlock2D", "AttnDownBlock2D"),
@@ -219,13 +219,13 @@ def _save_tiny_segmenter(folder: Path, classes: tuple[str, ...]) -> None:
 
 @pytest.fixture(scope="session")
 def link_front(
-    tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path
+    tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path, tiny_sqgan: Path
 ) -> Iterator[RunningServer]:
     """The transmitter of a whole link: three services on free ports, in a thread."""
     server: Future[RunningServer] = Future()
     stop = threading.Event()
-    networks = (str(tiny_gesco), str(tiny_spic), str(tiny_sgc))
-    services = _services(str(tiny_segmenter), networks, server, stop)
+    networks = (str(tiny_gesco), str(tiny_spic), str(tiny_sgc), str(tiny_sqgan))
+    services = _services(str(tiny_segmenter), str(tiny_sqgan), networks, server, stop)
     thread = threading.Thread(target=asyncio.run, args=(services,))
     thread.start()
     try:
@@ -249,6 +249,7 @@ def link_url(link_front: RunningServer) -> str:
 
 async def _services(
     segmenter: str,
+    tokenizer: str,
     networks: tuple[str, ...],
     server: Future[RunningServer],
     stop: threading.Event,
@@ -267,7 +268,11 @@ async def _services(
             carrying = ChannelServerSettings(receiver_address=receiver.address)
             channel = await stack.enter_async_context(running_server(channel_service(carrying)))
             sending = TransmitterServerSettings(
-                segmenters=(segmenter,), device="cpu", rest_port=0, channel_address=channel.address
+                segmenters=(segmenter,),
+                tokenizers=(tokenizer,),
+                device="cpu",
+                rest_port=0,
+                channel_address=channel.address,
             )
             front = await stack.enter_async_context(running_server(transmitter_service(sending)))
             await asyncio.gather(receiver.ready, channel.ready, front.ready)

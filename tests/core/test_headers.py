@@ -13,6 +13,7 @@ from semlink.core.headers import (
     VERSION,
     MapHeader,
     PictureHeader,
+    TokensHeader,
 )
 from semlink.core.pictures import DEFAULT_LIMITS, Size
 
@@ -31,13 +32,25 @@ def map_headers(draw: st.DrawFn) -> MapHeader:
 
 picture_headers = st.builds(PictureHeader, photo_sizes, working_sizes, working_sizes)
 
-Header = MapHeader | PictureHeader
+token_headers = st.builds(
+    TokensHeader,
+    photo_sizes,
+    st.builds(Size, st.integers(1, 128), st.integers(1, 128)),
+    st.integers(0, 65535),
+)
+
+Header = MapHeader | PictureHeader | TokensHeader
 MAP = MapHeader(Size(360, 480), Size(192, 256), "camvid11", 12, (0, 2, 11))
 PICTURE = PictureHeader(Size(360, 480), Size(192, 256), Size(96, 128))
-HEADERS: list[Header] = [MAP, PICTURE]
+TOKENS = TokensHeader(Size(360, 480), Size(12, 16), 51234)
+HEADERS: list[Header] = [MAP, PICTURE, TOKENS]
 
 
-@given(map_headers() | picture_headers)
+def sizes_of(header: Header) -> list[Size]:
+    return [value for value in vars(header).values() if isinstance(value, Size)]
+
+
+@given(map_headers() | picture_headers | token_headers)
 def test_round_trip(header: Header) -> None:
     data = header.to_bytes()
     assert len(data) <= MAX_BYTES
@@ -49,6 +62,7 @@ def test_round_trip(header: Header) -> None:
     [
         (MAP, "9801cd0168cd01e0ccc0cd0100a863616d76696431310cc4020508"),
         (PICTURE, "9701cd0168cd01e0ccc0cd010060cc80"),
+        (TOKENS, "9601cd0168cd01e00c10cdc822"),
     ],
 )
 def test_they_are_small_and_their_bytes_never_change(header: Header, expected: str) -> None:
@@ -69,9 +83,9 @@ def accepted_or_corrupt(kind: type[Header], data: bytes) -> None:
     except CorruptData:
         return
     assert kind.from_bytes(header.to_bytes()) == header
-    assert all(type(side) is int and side > 0 for side in (*header.photo, *header.working))
+    assert all(type(side) is int and side > 0 for size in sizes_of(header) for side in size)
     assert header.photo.pixels <= DEFAULT_LIMITS.pixels
-    assert header.working.pixels <= MAX_WORKING_PIXELS
+    assert all(size.pixels <= MAX_WORKING_PIXELS for size in sizes_of(header)[1:])
 
 
 changes = st.lists(st.tuples(st.integers(0, 63), st.integers(0, 255)), max_size=4)

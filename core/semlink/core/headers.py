@@ -16,6 +16,7 @@ MAX_BYTES = 256
 MAX_CLASSES = 256
 MAX_WORKING_PIXELS = 1 << 20
 MAX_FACTOR = 64
+MAX_TOKENS = 1 << 14
 MAX_SIDE = 512
 
 H = TypeVar("H")
@@ -192,6 +193,42 @@ class PictureHeader:
         photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
         working = _bounded(height, width, MAX_WORKING_PIXELS)
         return cls(photo, working, _bounded(sent_h, sent_w, MAX_WORKING_PIXELS))
+
+
+@dataclass(frozen=True)
+class TokensHeader:
+    """Header of the tokens of a map and of a picture.
+
+    Attributes:
+        photo: size of the photo, so that the user gets back what was sent.
+        grid: rows and columns of either's tokens; how many pixels are one, the network knows.
+        fingerprint: of the network whose codewords they are, 0 .. 65535.
+    """
+
+    photo: Size
+    grid: Size
+    fingerprint: int
+
+    def to_bytes(self) -> bytes:
+        """Packed array: version, photo, grid, fingerprint."""
+        return bytes(msgpack.packb([VERSION, *self.photo, *self.grid, self.fingerprint]))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TokensHeader:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            CorruptData: anything but a header written by this version, within its bounds.
+        """
+        return _read(cls._parse, data)
+
+    @classmethod
+    def _parse(cls, fields: list[Any]) -> TokensHeader:
+        photo_h, photo_w, rows, columns, fingerprint = fields
+        if type(fingerprint) is not int or not 0 <= fingerprint <= 0xFFFF:
+            raise ValueError("its fingerprint is out of bounds")
+        photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
+        return cls(photo, _bounded(rows, columns, MAX_TOKENS), fingerprint)
 
 
 def _read(parse: Callable[[list[Any]], H], data: bytes) -> H:

@@ -12,6 +12,7 @@ from semlink.core.schemes import Scheme
 RECEIVER_DEFAULTS: dict[Scheme, dict[str, Any]] = {
     Scheme.SPIC: {"network": "spic-camvid", "steps": 20, "guidance": 1.5, "start_timestep": 200},
     Scheme.SGC: {"network": "sgc-camvid", "steps": 20, "start_timestep": 700},
+    Scheme.SQGAN: {"network": "sqgan-camvid", "steps": 2},  # the map, the picture
 }
 
 # What the publications used where they differ from our defaults; a user's own settings go first.

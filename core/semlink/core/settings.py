@@ -142,6 +142,28 @@ class PhotoSettings(Settings):
         description="Short side of the colour map (sgc), 4 .. 32 pixels.",
         examples=[16],
     )
+    tokenizer: str = Field(
+        default="sqgan-camvid",
+        pattern=MODEL_NAME,
+        description="Network that makes tokens (sqgan): zoo name or folder; the transmitter "
+        "serves it, and the receiver needs the same.",
+        examples=["sqgan-camvid"],
+    )
+    map_fraction: Finite = Field(
+        default=0.4,
+        gt=0.0,
+        le=1.0,
+        description="Share of the map's tokens that is sent (sqgan), up to 1; a budget scales "
+        "it and that of the picture alike.",
+        examples=[0.4],
+    )
+    picture_fraction: Finite = Field(
+        default=0.4,
+        gt=0.0,
+        le=1.0,
+        description="Share of the picture's tokens that is sent (sqgan), up to 1.",
+        examples=[0.4],
+    )
     bpp: Finite | None = Field(
         default=None,
         gt=0.0,

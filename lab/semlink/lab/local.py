@@ -13,7 +13,7 @@ from semlink.core.capture import Capture, write_capture
 from semlink.core.errors import DeadlineExceeded
 from semlink.core.events import Event, Propagated
 from semlink.core.pictures import photo_digest
-from semlink.core.schemes import GENERATIVE
+from semlink.core.schemes import GENERATIVE, Scheme
 from semlink.core.settings import TransmissionSettings
 from semlink.core.transmission import Transmission
 from semlink.lab.link import DEFAULTS, Link, as_photo
@@ -81,10 +81,14 @@ class LocalLink(Link):
         yield from receiver.reconstruct(propagation, settings.receiver, transmission)
 
     def _transmitter(self, settings: TransmissionSettings) -> Transmitter:
-        names = _needed(settings, settings.segmenter)
+        segmenters = _needed(settings, settings.segmenter)
+        tokenizers = (settings.tokenizer,) if settings.scheme is Scheme.SQGAN else ()
+        names = segmenters + tokenizers
         if names not in self._transmitters:
-            load = self.transmitter_kind.load
-            self._transmitters[names] = load(self._sources(names), self._device)
+            load, own = self.transmitter_kind.load, self._sources
+            self._transmitters[names] = load(
+                own(segmenters), self._device, tokenizers=own(tokenizers)
+            )
         return self._transmitters[names]
 
     def _receiver(self, settings: TransmissionSettings) -> Receiver:

@@ -81,6 +81,9 @@ SETTINGS: dict[str, Any] = {  # by the flat names of `core.settings.settings_fro
     ),
     "map_side": _setting(int, WHAT, "Short side of the label map that travels (sgc).", 32),
     "colour_side": _setting(int, WHAT, "Short side of the colour map (sgc).", 16),
+    "tokenizer": _setting(str, WHAT, "Network that makes tokens (sqgan).", "sqgan-camvid"),
+    "map_fraction": _setting(float, WHAT, "Share of the map's tokens sent (sqgan).", 0.4),
+    "picture_fraction": _setting(float, WHAT, "The same of the picture's.", 0.4),
     "bpp": _setting(float, COST, "Bits per pixel of the working picture, at most.", "no limit"),
     "cpp": _setting(
         float,

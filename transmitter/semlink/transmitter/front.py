@@ -164,7 +164,9 @@ def upload_too_slow(timeout_s: float) -> DeadlineExceeded:
 
 
 def _warm_transmitter(settings: TransmitterServerSettings) -> Transmitter:
-    transmitter = Transmitter.load(settings.segmenters, settings.device)
+    transmitter = Transmitter.load(
+        settings.segmenters, settings.device, tokenizers=settings.tokenizers
+    )
     transmitter.warm()
     return transmitter
 

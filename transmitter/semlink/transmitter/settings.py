@@ -31,6 +31,10 @@ class TransmitterServerSettings(BaseSettings):
         min_length=1,
         description="Networks to serve: zoo names, folders or hub ids, with commas between them.",
     )
+    tokenizers: Names = Field(
+        default=(),
+        description="Networks that make tokens, to serve as well: zoo names or folders.",
+    )
     device: str | None = Field(
         default=None, description="Device as torch names it; the best there is where not set."
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -24,41 +25,56 @@ from semlink.transmitter.accounting import accounts
 from semlink.transmitter.schemes import ENCODERS
 from semlink.transmitter.schemes.source import Scene, Source
 from semlink.transmitter.segmentation import Segmenter
-from semlink.zoo import find, names
+from semlink.transmitter.sqgan.tokenizer import Tokenizer
+from semlink.zoo import find, names, verify
 
 
 class Transmitter:
-    """Holds the segmentation networks and runs the schemes' encoders.
+    """Holds the networks and runs the schemes' encoders.
 
     Args:
         segmenters: by the name under which settings ask for them.
+        tokenizers: likewise.
     """
 
-    def __init__(self, segmenters: Mapping[str, Segmenter]):
+    def __init__(
+        self,
+        segmenters: Mapping[str, Segmenter],
+        tokenizers: Mapping[str, Tokenizer] = MappingProxyType({}),
+    ):
         self.segmenters = dict(segmenters)
+        self.tokenizers = dict(tokenizers)
 
     @classmethod
     def load(
-        cls, segmenters: Sequence[str] = ("segmenter-camvid",), device: str | None = None
+        cls,
+        segmenters: Sequence[str] = ("segmenter-camvid",),
+        device: str | None = None,
+        *,
+        tokenizers: Sequence[str] = (),
     ) -> Transmitter:
         """Loads networks by zoo name, folder or hub id.
 
         Args:
             segmenters: what to load. Settings ask for them by the same words; a folder given by
                 its absolute path goes by its last part.
+            tokenizers: likewise, but no hub ids.
             device: as torch names it; None for the best there is.
 
         Raises:
             NotFound: there is no such network.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls({served_name(name): _load(name, device) for name in segmenters})
+        return cls(
+            {served_name(name): _load(name, device) for name in segmenters},
+            {served_name(name): _load_tokenizer(name, device) for name in tokenizers},
+        )
 
     def encode(self, photo: Rgb, settings: TransmissionSettings) -> tuple[Frame, Encoded]:
         """Encodes the photo with the scheme and modulates the message.
 
         Raises:
-            NotFound: the settings name a segmenter that was not loaded, and the scheme needs one.
+            NotFound: the settings name a network that was not loaded, and the scheme needs it.
             InvalidInput: the budget does not suffice, or the segmenter's classes cannot be
                 converted to those wanted.
         """
@@ -66,7 +82,9 @@ class Transmitter:
         working = working_size(Size(*photo.shape[:2]), settings.size, MULTIPLE)
         radio = Radio.of(settings, working)
         segment = _Once(lambda: self.scene(photo, working, settings))
-        source = Source(photo, working, settings, radio, segment)
+        source = Source(
+            photo, working, settings, radio, segment, lambda: self._tokenizer(settings.tokenizer)
+        )
         message = ENCODERS[settings.scheme](source)
         frame = modulate(message, radio)
         encoded = Encoded(
@@ -90,6 +108,8 @@ class Transmitter:
         grey = np.full((64, 64, 3), 128, np.uint8)
         for name in self.segmenters:
             self.encode(grey, TransmissionSettings(segmenter=name, size=64))
+        for tokenizer in self.tokenizers.values():
+            tokenizer.warm()
 
     def scene(self, photo: Rgb, working: Size, settings: PhotoSettings) -> Scene:
         """The classes of the photo's pixels, at the working size, as they are to be sent.
@@ -118,6 +138,18 @@ class Transmitter:
                 cure=f"Use {', '.join(self.segmenters)}, or start it with the one you want.",
             )
         return self.segmenters[name]
+
+    def _tokenizer(self, name: str) -> Tokenizer:
+        if name not in self.tokenizers:
+            raise NotFound(
+                "this transmitter does not serve that network.",
+                field="tokenizer",
+                value=name,
+                cure=f"Use {', '.join(self.tokenizers)}, or start it with the one you want."
+                if self.tokenizers
+                else "Start it with the one you want.",
+            )
+        return self.tokenizers[name]
 
 
 class _Once:
@@ -169,3 +201,10 @@ def _load(name: str, device: str) -> Segmenter:
     """From the zoo or a folder, else from the hub, whose ids have an owner: OWNER/NAME."""
     is_hub_id = name not in names() and "/" in name and not Path(name).exists()
     return Segmenter.load(name if is_hub_id else find(name), device=device)
+
+
+def _load_tokenizer(name: str, device: str) -> Tokenizer:
+    folder = find(name)
+    if name in names():
+        verify(name)
+    return Tokenizer.load(folder, torch.device(device))

@@ -290,6 +290,9 @@ class TransmissionSettings(_message.Message):
     MIN_REGION_PX_FIELD_NUMBER: _builtins.int
     MAP_SIDE_FIELD_NUMBER: _builtins.int
     COLOUR_SIDE_FIELD_NUMBER: _builtins.int
+    TOKENIZER_FIELD_NUMBER: _builtins.int
+    MAP_FRACTION_FIELD_NUMBER: _builtins.int
+    PICTURE_FRACTION_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
     """gesco, spic, jpeg2000, webp, jpegxl, avif, heic, analog"""
     segmenter: _builtins.str
@@ -311,6 +314,11 @@ class TransmissionSettings(_message.Message):
     """short side of the label map that travels (sgc)"""
     colour_side: _builtins.int
     """short side of the colour map (sgc)"""
+    tokenizer: _builtins.str
+    """network that makes tokens (sqgan)"""
+    map_fraction: _builtins.float
+    """share of the map's tokens that is sent (sqgan)"""
+    picture_fraction: _builtins.float
     @_builtins.property
     def channel(self) -> Global___ChannelSettings: ...
     @_builtins.property
@@ -334,10 +342,13 @@ class TransmissionSettings(_message.Message):
         min_region_px: _builtins.int | None = ...,
         map_side: _builtins.int | None = ...,
         colour_side: _builtins.int | None = ...,
+        tokenizer: _builtins.str | None = ...,
+        map_fraction: _builtins.float | None = ...,
+        picture_fraction: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_fraction", b"_map_fraction", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_picture_fraction", b"_picture_fraction", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_tokenizer", b"_tokenizer", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_fraction", b"map_fraction", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "picture_fraction", b"picture_fraction", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "tokenizer", b"tokenizer", "transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "transport", b"transport"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpp", b"_bpp", "_coarse_factor", b"_coarse_factor", "_colour_side", b"_colour_side", "_cpp", b"_cpp", "_map_fraction", b"_map_fraction", "_map_side", b"_map_side", "_mcs", b"_mcs", "_min_region_px", b"_min_region_px", "_picture_fraction", b"_picture_fraction", "_preset", b"_preset", "_scheme", b"_scheme", "_seed", b"_seed", "_segmenter", b"_segmenter", "_size", b"_size", "_taxonomy", b"_taxonomy", "_tokenizer", b"_tokenizer", "_transport", b"_transport", "bpp", b"bpp", "channel", b"channel", "coarse_factor", b"coarse_factor", "colour_side", b"colour_side", "cpp", b"cpp", "map_fraction", b"map_fraction", "map_side", b"map_side", "mcs", b"mcs", "min_region_px", b"min_region_px", "picture_fraction", b"picture_fraction", "preset", b"preset", "receiver", b"receiver", "scheme", b"scheme", "seed", b"seed", "segmenter", b"segmenter", "size", b"size", "taxonomy", b"taxonomy", "tokenizer", b"tokenizer", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpp: _TypeAlias = _typing.Literal["bpp"]  # noqa: Y015
     _WhichOneofArgType__bpp: _TypeAlias = _typing.Literal["_bpp", b"_bpp"]  # noqa: Y015
@@ -347,12 +358,16 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__colour_side: _TypeAlias = _typing.Literal["_colour_side", b"_colour_side"]  # noqa: Y015
     _WhichOneofReturnType__cpp: _TypeAlias = _typing.Literal["cpp"]  # noqa: Y015
     _WhichOneofArgType__cpp: _TypeAlias = _typing.Literal["_cpp", b"_cpp"]  # noqa: Y015
+    _WhichOneofReturnType__map_fraction: _TypeAlias = _typing.Literal["map_fraction"]  # noqa: Y015
+    _WhichOneofArgType__map_fraction: _TypeAlias = _typing.Literal["_map_fraction", b"_map_fraction"]  # noqa: Y015
     _WhichOneofReturnType__map_side: _TypeAlias = _typing.Literal["map_side"]  # noqa: Y015
     _WhichOneofArgType__map_side: _TypeAlias = _typing.Literal["_map_side", b"_map_side"]  # noqa: Y015
     _WhichOneofReturnType__mcs: _TypeAlias = _typing.Literal["mcs"]  # noqa: Y015
     _WhichOneofArgType__mcs: _TypeAlias = _typing.Literal["_mcs", b"_mcs"]  # noqa: Y015
     _WhichOneofReturnType__min_region_px: _TypeAlias = _typing.Literal["min_region_px"]  # noqa: Y015
     _WhichOneofArgType__min_region_px: _TypeAlias = _typing.Literal["_min_region_px", b"_min_region_px"]  # noqa: Y015
+    _WhichOneofReturnType__picture_fraction: _TypeAlias = _typing.Literal["picture_fraction"]  # noqa: Y015
+    _WhichOneofArgType__picture_fraction: _TypeAlias = _typing.Literal["_picture_fraction", b"_picture_fraction"]  # noqa: Y015
     _WhichOneofReturnType__preset: _TypeAlias = _typing.Literal["preset"]  # noqa: Y015
     _WhichOneofArgType__preset: _TypeAlias = _typing.Literal["_preset", b"_preset"]  # noqa: Y015
     _WhichOneofReturnType__scheme: _TypeAlias = _typing.Literal["scheme"]  # noqa: Y015
@@ -365,6 +380,8 @@ class TransmissionSettings(_message.Message):
     _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
     _WhichOneofReturnType__taxonomy: _TypeAlias = _typing.Literal["taxonomy"]  # noqa: Y015
     _WhichOneofArgType__taxonomy: _TypeAlias = _typing.Literal["_taxonomy", b"_taxonomy"]  # noqa: Y015
+    _WhichOneofReturnType__tokenizer: _TypeAlias = _typing.Literal["tokenizer"]  # noqa: Y015
+    _WhichOneofArgType__tokenizer: _TypeAlias = _typing.Literal["_tokenizer", b"_tokenizer"]  # noqa: Y015
     _WhichOneofReturnType__transport: _TypeAlias = _typing.Literal["transport"]  # noqa: Y015
     _WhichOneofArgType__transport: _TypeAlias = _typing.Literal["_transport", b"_transport"]  # noqa: Y015
     @_typing.overload
@@ -376,11 +393,15 @@ class TransmissionSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpp) -> _WhichOneofReturnType__cpp | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__map_fraction) -> _WhichOneofReturnType__map_fraction | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__map_side) -> _WhichOneofReturnType__map_side | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mcs) -> _WhichOneofReturnType__mcs | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_region_px) -> _WhichOneofReturnType__min_region_px | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__picture_fraction) -> _WhichOneofReturnType__picture_fraction | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preset) -> _WhichOneofReturnType__preset | None: ...
     @_typing.overload
@@ -393,6 +414,8 @@ class TransmissionSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__taxonomy) -> _WhichOneofReturnType__taxonomy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokenizer) -> _WhichOneofReturnType__tokenizer | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__transport) -> _WhichOneofReturnType__transport | None: ...
 

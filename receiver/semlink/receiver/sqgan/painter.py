@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from semlink.core.codecs.tokens import IndexTables
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import LabelMap, Size
 from semlink.core.sqgan.codebook import Codebook
@@ -31,10 +32,12 @@ class SqganNetwork:
     Attributes:
         net: computes in the number format of its weights.
         taxonomy: whose classes its maps have.
+        tables: how often each codeword occurs.
     """
 
     net: SqganDecoder
     taxonomy: str
+    tables: IndexTables
 
     @property
     def config(self) -> SqganConfig:
@@ -125,4 +128,5 @@ def load_sqgan_network(name: str, folder: Path, device: torch.device) -> SqganNe
         CorruptData: its files are damaged or do not fit each other.
     """
     net, config = load_sqgan(folder, SqganDecoder, device, pick_dtype(device))
-    return SqganNetwork(net, config.taxonomy)
+    codes = config.network.map.codes, config.network.picture.codes
+    return SqganNetwork(net, config.taxonomy, IndexTables.of(folder, *codes))

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from semlink.core.errors import NotFound
 from semlink.core.message import Message
 from semlink.core.phy.radio import Radio
 from semlink.core.pictures import LabelMap, Rgb, Size, resize
 from semlink.core.settings import PhotoSettings
+from semlink.transmitter.sqgan.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,19 @@ class Scene:
     classes: int
 
 
+def no_tokenizer() -> Tokenizer:
+    """Stands where no tokenizer is served.
+
+    Raises:
+        NotFound: always.
+    """
+    raise NotFound(
+        "this transmitter serves no network that makes tokens.",
+        field="tokenizer",
+        cure="Start it with the one you want.",
+    )
+
+
 @dataclass(frozen=True)
 class Source:
     """A photo, and what it may become.
@@ -37,6 +52,7 @@ class Source:
         settings: the user's.
         radio: how the message will travel, and what it may cost.
         segment: finds the classes; costs the segmentation network's time.
+        tokenizer: the network that makes tokens, for schemes that send them.
     """
 
     photo: Rgb
@@ -44,6 +60,7 @@ class Source:
     settings: PhotoSettings
     radio: Radio
     segment: Callable[[], Scene]
+    tokenizer: Callable[[], Tokenizer] = no_tokenizer
 
     @property
     def size(self) -> Size:

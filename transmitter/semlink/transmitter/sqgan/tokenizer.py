@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from semlink.core.codecs.tokens import IndexTables
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import LabelMap, Rgb, Size
 from semlink.core.sqgan.codebook import Codebook
@@ -26,10 +28,12 @@ class Tokenizer:
     Attributes:
         net: the networks.
         taxonomy: whose classes its maps have.
+        tables: how often each codeword occurs.
     """
 
     net: SqganEncoder
     taxonomy: str
+    tables: IndexTables
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> Tokenizer:
@@ -40,12 +44,18 @@ class Tokenizer:
         """
         where = device or torch.device("cpu")
         net, config = load_sqgan(folder, SqganEncoder, where, torch.float32)
-        return cls(net, config.taxonomy)
+        codes = config.network.map.codes, config.network.picture.codes
+        return cls(net, config.taxonomy, IndexTables.of(folder, *codes))
 
     @property
     def config(self) -> SqganConfig:
         """Shape of the networks."""
         return self.net.config
+
+    def warm(self) -> None:
+        """Read something small, so that no photo pays for the first run."""
+        side = 2 * self.config.multiple
+        self.tokens(np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.uint8))
 
     @torch.inference_mode()
     def tokens(self, picture: Rgb, labels: LabelMap) -> tuple[SentTokens, SentTokens]:

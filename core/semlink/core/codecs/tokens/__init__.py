@@ -18,8 +18,16 @@ All probabilities are integers, all arithmetic on them is exact: both ends agree
 
 from __future__ import annotations
 
-from semlink.core.codecs.tokens.indices import decode_indices, encode_indices
+from semlink.core.codecs.tokens.indices import Pieces, decode_indices, encode_indices
 from semlink.core.codecs.tokens.masks import decode_masks, encode_masks
-from semlink.core.codecs.tokens.tables import IndexTable
+from semlink.core.codecs.tokens.tables import IndexTable, IndexTables
 
-__all__ = ["IndexTable", "decode_indices", "decode_masks", "encode_indices", "encode_masks"]
+__all__ = [
+    "IndexTable",
+    "IndexTables",
+    "Pieces",
+    "decode_indices",
+    "decode_masks",
+    "encode_indices",
+    "encode_masks",
+]

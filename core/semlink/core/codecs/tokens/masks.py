@@ -155,7 +155,8 @@ def _evidence(trust: int, crowd: Number, weight: Number, share: Number) -> Numbe
 
 def _chance(share: Number, evidence: Number) -> Number:
     """Probability that a position is sent, in units of 1 / ONE."""
-    return SQUASH[LIMIT + np.clip(STRETCH[share] + evidence, -LIMIT, LIMIT)].astype(np.int64)
+    bounded = np.maximum(-LIMIT, np.minimum(LIMIT, STRETCH[share] + evidence))
+    return SQUASH[LIMIT + bounded].astype(np.int64)
 
 
 def _weighted(

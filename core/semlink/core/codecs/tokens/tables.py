@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import Int64
@@ -68,15 +69,18 @@ class IndexTable:
 
 @dataclass(frozen=True)
 class IndexTables:
-    """Those of both codebooks.
+    """Those of both codebooks of a network.
 
     Attributes:
         map: of the map's tokens.
         picture: of the picture's.
+        fingerprint: 0 .. 65535, of the network's weights and of these; it travels, so that a
+            receiver notices tokens of another network.
     """
 
     map: IndexTable
     picture: IndexTable
+    fingerprint: int
 
     @classmethod
     def of(cls, folder: Path, map_codes: int, picture_codes: int) -> IndexTables:
@@ -86,9 +90,11 @@ class IndexTables:
             CorruptData: the file is something else, or of other codebooks.
         """
         path = folder / FILE
-        if not path.exists():
-            return cls(IndexTable.uniform(map_codes), IndexTable.uniform(picture_codes))
-        return cls(*_read(path, {"map": map_codes, "picture": picture_codes}))
+        if path.exists():
+            tables = _read(path, {"map": map_codes, "picture": picture_codes})
+        else:
+            tables = [IndexTable.uniform(codes) for codes in (map_codes, picture_codes)]
+        return cls(*tables, _fingerprint(folder))
 
     def save(self, folder: Path) -> None:
         """Puts them beside a network's weights."""
@@ -98,6 +104,13 @@ class IndexTables:
         # One less than each frequency, so that TOTAL fits for a codebook of one codeword as well.
         held = {name: (t.frequencies - 1).astype(np.uint16) for name, t in parts.items()}
         save_file(held, folder / FILE)
+
+
+def _fingerprint(folder: Path) -> int:
+    checksum = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        checksum = crc32(path.read_bytes(), checksum)
+    return checksum & 0xFFFF
 
 
 def _read(path: Path, codes: dict[str, int]) -> list[IndexTable]:
