@@ -63,7 +63,7 @@ def learnt(objective: Any, steps: int) -> list[float]:
         )
         total = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         history.append(float(total.detach()))
     return history

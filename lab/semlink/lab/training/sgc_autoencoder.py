@@ -73,7 +73,8 @@ class AutoencoderObjective:
         self.packed, self.held_out = packed.to(self.device), held_out
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.net = VQModel(**self.shape).to(self.device)
+            net: Any = VQModel(**self.shape)  # type: ignore[no-untyped-call]
+        self.net = net.to(self.device)
         if distance is not None:
             distance.to(self.device)
         self.optimiser = torch.optim.AdamW(
@@ -157,7 +158,7 @@ def revive(
         generator: chooses where.
     """
     places = latent.movedim(1, -1).flatten(0, -2).to(words)
-    used = torch.cdist(places, words).argmin(1).unique()
+    used = torch.cdist(places, words).argmin(1)
     dead = torch.ones(len(words), dtype=torch.bool, device=words.device)
     dead[used] = False
     count = int(dead.sum())

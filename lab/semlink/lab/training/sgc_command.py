@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from safetensors import SafetensorError
 
@@ -30,15 +33,13 @@ def train_sgc(options: SgcOptions) -> None:
     Raises:
         SemlinkError: an option, the data or the run's folder is at fault.
     """
-    build = {Stage.AUTOENCODER: build_autoencoder, Stage.LATENT: build_latent}[options.stage]
+    build = BUILDERS[options.stage]
     run_training(
         "sgc", options, lambda device, say: build(options, device, say), ema=EMA, clip=CLIP
     )
 
 
-def build_autoencoder(
-    options: SgcOptions, device: torch.device, say: Say
-) -> Objective[torch.Tensor]:
+def build_autoencoder(options: SgcOptions, device: torch.device, say: Say) -> AutoencoderObjective:
     """The first stage, for which label maps are not needed."""
     sources = open_sources(options.layout, options.data, tuple(options.splits.split(",")))
     size = training_size(
@@ -104,6 +105,12 @@ def _autoencoder(name: str | None) -> torch.nn.Module:
             cure="Name the folder model in the run of --stage autoencoder.",
         ) from error
     return model
+
+
+BUILDERS: dict[Stage, Callable[[SgcOptions, torch.device, Say], Objective[Any]]] = {
+    Stage.AUTOENCODER: build_autoencoder,
+    Stage.LATENT: build_latent,
+}
 
 
 def _stored(size: Size) -> Size:

@@ -112,7 +112,8 @@ class LatentObjective:
         self.shape = {"in_channels": 3 + classes, "out_channels": 3, **shape}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            net = UNet2DModel(**self.shape).to(self.device)
+            net: Any = UNet2DModel(**self.shape)  # type: ignore[no-untyped-call]
+        net = net.to(self.device)
         models = LatentModels(
             autoencoder=autoencoder.to(self.device),
             unet=net,
@@ -162,7 +163,7 @@ class LatentObjective:
     def batch(self, indices: Int64[Tensor, " batch"], generator: Generator) -> Examples:
         """Latents of random views of some pictures, with their maps as they arrive."""
         views, labels = random_views(self.packed, indices.to(self.device), *self.size, generator)
-        side = MAP_SIDES[_drawn(len(MAP_SIDES), 1, generator).item()]
+        side = MAP_SIDES[int(_drawn(len(MAP_SIDES), 1, generator))]
         blind = torch.rand(len(views), generator=generator, device=self.device) < BLIND_SHARE
         told = self._told(as_received(labels, side)) * ~blind[:, None, None, None]
         total = len(self._schedule)

@@ -156,7 +156,8 @@ def read_conditioning(folder: Path, unet: Any, autoencoder: Any) -> Conditioning
     """The rescaler of a folder, or where there is none, the one-hot map as the U-Net takes it."""
     if (folder / RESCALER).is_dir():
         shape = json.loads((folder / RESCALER / CONFIG).read_text())
-        return _filled(Rescaler(**shape), folder / RESCALER)
+        rescaler: Rescaler = _filled(Rescaler(**shape), folder / RESCALER)
+        return rescaler
     latent = autoencoder.config.vq_embed_dim or autoencoder.config.latent_channels
     return OneHot(unet.config.in_channels - latent)
 
