@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from jaxtyping import Float64
 from scipy.ndimage import gaussian_filter
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage import metrics
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 
@@ -15,6 +17,8 @@ from semlink.core.pictures import Rgb
 from semlink.lab.metrics.pictures import depth_error, ms_ssim, ssim
 from semlink.lab.result import picture_psnr_db
 
+SKIMAGE: Any = metrics  # untyped
+Pixels = Float64[np.ndarray, "height width 3"]
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik 2003
 
 
@@ -34,7 +38,8 @@ def tensor(picture: Rgb) -> Tensor:
 def test_psnr_agrees_with_scikit_image_and_torchmetrics() -> None:
     ours, photo = pictures(40, 60)
     value = picture_psnr_db(ours, photo)
-    assert value == pytest.approx(peak_signal_noise_ratio(photo, ours), abs=1e-9)
+    expected = SKIMAGE.peak_signal_noise_ratio(photo, ours)
+    assert value == pytest.approx(expected, abs=1e-9)
     theirs = torchmetrics_psnr(tensor(ours).float(), tensor(photo).float(), data_range=255.0)
     assert value == pytest.approx(float(theirs), abs=1e-4)
 
@@ -42,7 +47,7 @@ def test_psnr_agrees_with_scikit_image_and_torchmetrics() -> None:
 def test_ssim_agrees_with_scikit_image() -> None:
     ours, photo = pictures(40, 60)
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    expected = structural_similarity(photo, ours, channel_axis=2, data_range=255, **window)
+    expected = SKIMAGE.structural_similarity(photo, ours, channel_axis=2, data_range=255, **window)
     assert 0.2 < expected < 0.9
     assert ssim(tensor(ours), tensor(photo)) == pytest.approx(expected, abs=1e-5)
 
@@ -54,11 +59,11 @@ def test_a_picture_is_like_itself(metric: object) -> None:
     assert metric(tensor(photo), tensor(photo)) == pytest.approx(1.0, abs=1e-6)
 
 
-def similarity(ours: Rgb, photo: Rgb) -> tuple[float, float]:
+def similarity(ours: Pixels, photo: Pixels) -> tuple[float, float]:
     """Mean of luminance times contrast, and of contrast alone, where the window fits."""
 
-    def blurred(x: Rgb) -> Rgb:
-        return gaussian_filter(x, (1.5, 1.5, 0), truncate=3.4)[5:-5, 5:-5]
+    def blurred(x: Pixels) -> Pixels:
+        return np.asarray(gaussian_filter(x, (1.5, 1.5, 0), truncate=3.4)[5:-5, 5:-5])
 
     one, other = blurred(ours), blurred(photo)
     spread = blurred(ours**2) - one**2 + blurred(photo**2) - other**2
@@ -68,9 +73,9 @@ def similarity(ours: Rgb, photo: Rgb) -> tuple[float, float]:
     return float((light * contrast).mean()), float(contrast.mean())
 
 
-def halved(picture: Rgb) -> Rgb:
+def halved(picture: Pixels) -> Pixels:
     height, width, _ = picture.shape
-    return picture.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
+    return np.asarray(picture.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3)))
 
 
 def test_ms_ssim_is_the_weighted_product_over_five_scales() -> None:

@@ -87,8 +87,8 @@ def test_scores_pool_over_photos() -> None:
     rng = np.random.default_rng(0)
     pairs = [rng.integers(3 + k, size=(2, 10 + 5 * k)).astype(np.uint8) for k in range(4)]
     rows: list[Row] = [
-        {"sent_miou": 0.5, "sent_confusion": flat(confusion(*pair[:, None], "camvid"))}
-        for pair in pairs
+        {"sent_miou": 0.5, "sent_confusion": flat(confusion(truth[None], guess[None], "camvid"))}
+        for truth, guess in pairs
     ]
     truth, guess = np.concatenate(pairs, axis=1)
     assert over_set("sent_miou", rows) == pytest.approx(

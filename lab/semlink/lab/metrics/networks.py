@@ -135,9 +135,10 @@ class HubModel:
     def __init__(self, kind: Any, name: str, device: torch.device, field: str) -> None:
         from transformers import AutoImageProcessor
 
+        processors: Any = AutoImageProcessor  # untyped
         try:
             with no_progress_bar():
-                self.processor: Any = AutoImageProcessor.from_pretrained(name)
+                self.processor: Any = processors.from_pretrained(name)
                 self.model: Any = kind.from_pretrained(name, dtype=torch.float32)
         except (OSError, ValueError) as error:
             raise NotFound(

@@ -109,8 +109,7 @@ def _factor(features: Features) -> Features:
     """F with F'F the covariance, of no more rows than features."""
     centred = (features - features.mean(0)) / math.sqrt(len(features) - 1)
     tall = len(centred) > centred.shape[1]
-    factor: Features = np.linalg.qr(centred, mode="r") if tall else centred
-    return factor
+    return np.asarray(np.linalg.qr(centred, mode="r")) if tall else centred
 
 
 def _mean(values: Float64[np.ndarray, " row"]) -> float:

@@ -73,8 +73,9 @@ class View:
     @cached_property
     def depth(self) -> Float[Tensor, "rows columns"]:
         """Depth or inverse depth, at the network's size, in the network's unit."""
-        found: Tensor = self._hub(self.networks.depth.processor, self.networks.depth.model)
-        return found.predicted_depth[0].double()
+        found = self._hub(self.networks.depth.processor, self.networks.depth.model)
+        depth: Tensor = found.predicted_depth[0].double()
+        return depth
 
     @cached_property
     def clip_embedding(self) -> Float[Tensor, " width"]:
