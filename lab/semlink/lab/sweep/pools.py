@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from semlink.core.errors import InternalError, InvalidInput, Unavailable
 from semlink.lab.sweep.rows import Row, failed
 from semlink.lab.sweep.worker import Job, Work, Worker
 
+P = TypeVar("P", bound="Pool")
 Watch = Callable[[Row], None]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 GOODBYE_S = 5.0
@@ -38,7 +39,7 @@ class Pool(ABC):
             The rows of one job.
         """
 
-    def __enter__(self) -> Self:
+    def __enter__(self: P) -> P:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,6 +60,7 @@ class _Process:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", script],
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for the process that writes rows
                 stdin=subprocess.DEVNULL,
                 env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(sys.path)},
             )

@@ -60,7 +60,7 @@ class Bars(Watcher):
     def starts(self, total: int, there: int) -> None:
         """As `Watcher.starts`."""
         self._bars.update(self._task, total=total, completed=there)
-        if there:
+        if there and not self._bars.disable:
             self._bars.console.print(f"{there} of {total} rows are there.", highlight=False)
 
     def row(self, row: Row) -> None:
