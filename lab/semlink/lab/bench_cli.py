@@ -128,6 +128,31 @@ def bench_maps(
     tell(rows, json=json)
 
 
+@bench.command("tokens")
+def bench_tokens(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="CamVid's folder.", show_default="smooth random scores"),
+    ] = None,
+    network: Annotated[str, typer.Option(help="Whose tokens.")] = "sqgan-camvid",
+    segmenter: Annotated[str, typer.Option(help="What finds the classes.")] = "segmenter-camvid",
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    every: Annotated[int, typer.Option(min=1, help="Take each n-th photo.")] = 1,
+    device: opt.Device = None,
+    json: opt.Json = False,
+) -> None:
+    """SQ-GAN's tokens in bits: what is sent beside what was published."""
+    from semlink.lab.bench_tokens import measure_photos, measure_random, tell
+
+    if data is None:
+        rows = measure_random()
+    else:
+        rows = measure_photos(
+            data, network=network, segmenter=segmenter, split=split, every=every, device=device
+        )
+    tell(rows, json=json)
+
+
 @bench.command("denoisers")
 def bench_denoisers(
     data: Annotated[Path, typer.Argument(metavar="CAMVID", help="CamVid's folder.")],

@@ -33,16 +33,11 @@ def encode(source: Source) -> Message:
         NotFound: the tokenizer of the settings is not served.
         InvalidInput: it was made for other classes than the segmenter's, or for other sizes.
     """
-    scene, tokenizer = source.segment(), source.tokenizer()
-    _check_classes(scene, tokenizer, source.settings.tokenizer)
-    of_map, of_picture = tokenizer.tokens(source.picture, scene.labels)
-    tables = tokenizer.tables
-    header = TokensHeader(source.size, of_map.grid, tables.fingerprint).to_bytes()
-    scored = Scored(header, of_map, of_picture, tables)
+    scored = scored_tokens(source)
     fractions = source.settings.map_fraction, source.settings.picture_fraction
     if source.radio.has_budget:
         return scored.largest(*fractions, source.radio)
-    positions = of_map.grid.pixels
+    positions = scored.map.grid.pixels
     return scored.message(*(max(1, int(positions * fraction)) for fraction in fractions))
 
 
@@ -97,6 +92,20 @@ class Scored:
             else:
                 beyond = step
         return best
+
+
+def scored_tokens(source: Source) -> Scored:
+    """All tokens of a photo.
+
+    Raises:
+        NotFound: the tokenizer of the settings is not served.
+        InvalidInput: it was made for other classes than the segmenter's, or for other sizes.
+    """
+    scene, tokenizer = source.segment(), source.tokenizer()
+    _check_classes(scene, tokenizer, source.settings.tokenizer)
+    of_map, of_picture = tokenizer.tokens(source.picture, scene.labels)
+    header = TokensHeader(source.size, of_map.grid, tokenizer.tables.fingerprint)
+    return Scored(header.to_bytes(), of_map, of_picture, tokenizer.tables)
 
 
 def _payload(name: str, pieces: Pieces, mcs: str) -> BitsPayload:
