@@ -21,6 +21,7 @@ NOT_LOADED: dict[str, set[str]] = {
     "semlink.lab.metrics": HEAVY | PARTS,
     "semlink.lab.remote": HEAVY | PARTS,
     "semlink.lab.sheet": HEAVY | PARTS,
+    "semlink.lab.sweep": HEAVY | PARTS,
     "semlink.lab.up": HEAVY | PARTS,
     "semlink.transmitter.settings": HEAVY,
     "semlink.channel.settings": HEAVY,
