@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from semlink.core.errors import InvalidInput, NotFound, SemlinkError
+from semlink.core.errors import CorruptData, InvalidInput, NotFound, SemlinkError
 from semlink.core.settings import settings_from_fields
-from semlink.lab.cli import app
+from semlink.lab.cli import app, main
 from semlink.lab.link import Link
 from semlink.receiver.diffusion.unet import SpadeUNet, UNetConfig
 from semlink.receiver.diffusion.weights import DiffusionConfig, load_diffusion, save_diffusion
@@ -40,7 +40,7 @@ TINY = UNetConfig(
     map_stem=True,
     patch=4,
 )
-STEPS, KILL_AFTER = 20, 7
+STEPS, KILL_AFTER = 20, 4
 SHORT = ["--batch", "2", "--warmup", "2", "--device", "cpu"]
 
 
@@ -250,6 +250,8 @@ def test_what_cannot_be_trained_is_refused_with_its_cure(
     assert (error.field, error.value) == ("height", "33")
     error = refused(gesco(city, tmp_path / "none.json", out))
     assert error.field == "network"
+    error = refused(gesco(city, shape, out, "--backbone", str(shape)))
+    assert error.field == "backbone"
     error = refused(["train", "export", str(tmp_path / "empty"), str(out)])
     assert (type(error), error.field) == (NotFound, "run")
 
@@ -262,12 +264,28 @@ def test_a_photo_without_labels_is_named(city: Path, shape: Path, tmp_path: Path
     assert "x/x_gtFine" in error.value
 
 
-def test_a_user_sees_one_line_and_no_stack(city: Path, shape: Path, tmp_path: Path) -> None:
-    process = program(gesco(tmp_path / "nowhere", shape, tmp_path / "run"))
-    out, error = process.communicate()
-    assert process.returncode == 2
-    assert (out, len(error.splitlines())) == ("", 1)
-    assert "there is no such folder" in error
+def test_a_damaged_checkpoint_is_named(city: Path, shape: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    error = refused(gesco(city, shape, tmp_path, "--resume"))
+    assert (type(error), error.field) == (CorruptData, "run")
+
+
+def test_a_user_sees_one_line_and_no_stack(
+    city: Path,
+    shape: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = gesco(city, shape, tmp_path / "run", "--layout", "camvidd")
+    monkeypatch.setattr(sys, "argv", ["semlink", *arguments])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert "layout=camvidd: there is no such layout" in said.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_missing_extra_is_named(

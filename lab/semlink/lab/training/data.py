@@ -11,7 +11,7 @@ from PIL import Image
 
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.pictures import FORMATS, Size, working_size
-from semlink.lab.data import LabelledPictures, Pictures, open_data
+from semlink.lab.data import KINDS, LabelledPictures, Pictures, open_data
 from semlink.lab.data.layouts import LAYOUTS
 from semlink.lab.data.opening import FOLDER
 
@@ -43,6 +43,13 @@ def open_sources(layout: str, root: Path, splits: tuple[str, ...]) -> Sources:
         InvalidInput: there is no such layout or no such split.
         NotFound: there is no such folder, it has no photos, or a photo has no label map.
     """
+    if layout not in KINDS:
+        raise InvalidInput(
+            "there is no such layout.",
+            field="layout",
+            value=layout,
+            cure=f"Use one of {', '.join(KINDS)}.",
+        )
     if not root.is_dir():
         raise NotFound("there is no such folder.", field="data", value=root)
     if layout == FOLDER:

@@ -22,8 +22,8 @@ class Stage(StrEnum):
     LATENT = "latent"
 
 
-def _in(panel: str, text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel)
+def _in(panel: str, text: str, *names: str, least: int | None = None) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, min=least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +42,26 @@ class TrainingOptions:
     splits: Annotated[str, _in(PICTURES, "Parts of the data set to learn from, by commas.")] = (
         "train"
     )
-    size: Annotated[int, _in(PICTURES, "Short side in pixels; the usual aspect is kept.")] = 192
+    size: Annotated[
+        int, _in(PICTURES, "Short side in pixels; the usual aspect is kept.", least=16)
+    ] = 192
     height: Annotated[
         int | None, _in(PICTURES, "Of the training pictures, instead of --size.")
     ] = None
     width: Annotated[int | None, _in(PICTURES, "Of the training pictures, instead of --size.")] = (
         None
     )
-    steps: Annotated[int | None, _in(LENGTH, "Length of the training in steps.")] = None
+    steps: Annotated[int | None, _in(LENGTH, "Length of the training in steps.", least=1)] = None
     minutes: Annotated[
-        float | None, _in(LENGTH, "Its length by the clock, instead of --steps.")
+        float | None, _in(LENGTH, "Its length by the clock, instead of --steps.", least=0)
     ] = None
-    batch: Annotated[int, _in(LENGTH, "Pictures per step, on all GPUs together.")] = 8
+    batch: Annotated[int, _in(LENGTH, "Pictures per step, on all GPUs together.", least=1)] = 8
     lr: Annotated[
-        float, _in(LENGTH, "Peak learning rate; falls to zero with steps or minutes.")
+        float, _in(LENGTH, "Peak learning rate; falls to zero with steps or minutes.", least=0)
     ] = 8e-4
-    warmup: Annotated[int, _in(LENGTH, "Steps until the learning rate has risen to its peak.")] = (
-        200
-    )
+    warmup: Annotated[
+        int, _in(LENGTH, "Steps until the learning rate has risen to its peak.", least=0)
+    ] = 200
     start: Annotated[str | None, _in(NETWORK, "Name or folder of a network to start from.")] = None
     backbone: Annotated[
         Path | None,
@@ -71,13 +73,15 @@ class TrainingOptions:
     resume: Annotated[
         bool, _in(RUN, "Go on with the run in that folder, if there is one.", "--resume")
     ] = False
-    seed: Annotated[int, _in(RUN, "Of new weights, and of everything that is drawn.")] = 0
-    save_s: Annotated[float, _in(RUN, "Seconds between checkpoints; 0 is every step.")] = 120.0
-    sheet_s: Annotated[float, _in(RUN, "Seconds between sample sheets.")] = 600.0
+    seed: Annotated[int, _in(RUN, "Of new weights, and of everything that is drawn.", least=0)] = 0
+    save_s: Annotated[
+        float, _in(RUN, "Seconds between checkpoints; 0 is every step.", least=0)
+    ] = 120.0
+    sheet_s: Annotated[float, _in(RUN, "Seconds between sample sheets.", least=0)] = 600.0
     device: Annotated[str | None, _in(RUN, "As torch names it; the best there is by default.")] = (
         None
     )
-    threads: Annotated[int | None, _in(RUN, "Of the processor; all by default.")] = None
+    threads: Annotated[int | None, _in(RUN, "Of the processor; all by default.", least=1)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,7 @@ class SgcOptions(TrainingOptions):
         _in(PICTURES, "Name or folder of a segmenter whose maps are learnt from as well."),
     ] = None
     lr: Annotated[
-        float, _in(LENGTH, "Peak learning rate; falls to zero with steps or minutes.")
+        float, _in(LENGTH, "Peak learning rate; falls to zero with steps or minutes.", least=0)
     ] = 4e-4
 
 
@@ -118,14 +122,14 @@ class SegmenterOptions(TrainingOptions):
     """Of the training of a segmenter."""
 
     size: Annotated[
-        int, _in(PICTURES, "Short side of the photos that it will look at, in pixels.")
+        int, _in(PICTURES, "Short side of the photos that it will look at, in pixels.", least=32)
     ] = 288
     height: Annotated[int | None, _in(PICTURES, "Of a training crop; two thirds of --size.")] = (
         None
     )
     width: Annotated[int | None, _in(PICTURES, "Of a training crop, for the usual aspect.")] = None
     lr: Annotated[
-        float, _in(LENGTH, "Peak learning rate of the head; the backbone's is a fifth.")
+        float, _in(LENGTH, "Peak learning rate of the head; the backbone's is a fifth.", least=0)
     ] = 1.5e-3
     start: Annotated[
         str | None,

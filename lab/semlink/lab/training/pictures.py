@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from PIL import Image
+from rich.console import Console
+from rich.progress import track
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -53,7 +56,7 @@ def pack_pictures(
         void: class where nothing is labelled.
     """
     photos, labels = [], []
-    for index in range(len(data)):
+    for index in _counted(len(data)):
         photo, label = _read(data, index, void)
         rows, columns = window_of(Size(*label.shape), size)
         pixels = torch.tensor(photo[rows, columns]).permute(2, 0, 1)[None].float()
@@ -62,6 +65,13 @@ def pack_pictures(
         photos.append(lit.round().to(torch.uint8)[0])
         labels.append(_nearest(torch.tensor(label[rows, columns]), *size))
     return PackedPictures(torch.stack(photos), torch.stack(labels))
+
+
+def _counted(count: int) -> Iterable[int]:
+    """0 .. `count` - 1, with a bar on stderr where that is a terminal."""
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(range(count), "Reading pictures", console=console, transient=True, disable=hidden)
 
 
 def _read(data: Pictures, index: int, void: int) -> tuple[Rgb, LabelMap]:

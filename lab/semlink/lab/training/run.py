@@ -92,9 +92,21 @@ def _train(loop: Loop, folder: Path, journal: Journal) -> None:
 
 
 def save(loop: Loop, folder: Path) -> None:
-    """Write the checkpoint and the averaged network; a kill leaves the old ones or the new."""
-    export(loop, folder / MODEL)
-    save_checkpoint(folder / CHECKPOINT, loop.state())
+    """Write the checkpoint and the averaged network; a kill leaves the old ones or the new.
+
+    Raises:
+        InvalidInput: they cannot be written.
+    """
+    try:
+        export(loop, folder / MODEL)
+        save_checkpoint(folder / CHECKPOINT, loop.state())
+    except OSError as error:
+        raise InvalidInput(
+            f"step {loop.step} cannot be saved: {error.strerror or error}.",
+            field="out",
+            value=folder,
+            cure="Make room; --resume goes on from the checkpoint before it.",
+        ) from error
 
 
 def export(loop: Loop, folder: Path) -> None:

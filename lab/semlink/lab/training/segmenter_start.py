@@ -52,7 +52,7 @@ def start_from_backbone(weights: Path, taxonomy: Taxonomy, *, seed: int = 0) -> 
     """A new head over SqueezeNet 1.0 as it was published, trained on ImageNet.
 
     Raises:
-        NotFound, CorruptData: as `published_weights`.
+        InvalidInput: as `load_published`.
     """
     start = new_segmenter(taxonomy, seed=seed)
     backbone: Any = start.model
