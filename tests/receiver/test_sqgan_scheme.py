@@ -59,10 +59,10 @@ def network(receiver: Receiver) -> SqganNetwork:
 def bits(name: str, pieces: Pieces, lost: Collection[int] = ()) -> ReceivedBits:
     """What the radio hands over: bytes of lost blocks are zero."""
     data = bytearray(pieces.data)
-    size = -(-len(data) // pieces.count)
+    size = -(-len(data) // pieces.blocks)
     for index in lost:
         data[index * size : (index + 1) * size] = bytes(len(data[index * size :][:size]))
-    verdicts = tuple(index not in lost for index in range(pieces.count))
+    verdicts = tuple(index not in lost for index in range(pieces.blocks))
     return ReceivedBits(name, bytes(data), verdicts, size)
 
 
@@ -71,8 +71,8 @@ def decode(receiver: Receiver, network: SqganNetwork) -> Decode:
     mask = encode_masks(OF_MAP.mask, OF_PICTURE.mask)
     of_map = encode_indices(OF_MAP, network.tables.map)
     of_picture = encode_indices(OF_PICTURE, network.tables.picture)
-    assert of_map.count >= 4
-    assert of_picture.count >= 10
+    assert of_map.blocks >= 4
+    assert of_picture.blocks >= 10
 
     def events(
         lost_map: Collection[int] = (),
@@ -145,7 +145,7 @@ def test_lost_tokens_of_the_picture_leave_the_map_as_it_is(decode: Decode) -> No
 def test_the_error_grows_smoothly_with_the_share_of_lost_blocks(
     decode: Decode, network: SqganNetwork
 ) -> None:
-    count = encode_indices(OF_PICTURE, network.tables.picture).count
+    count = encode_indices(OF_PICTURE, network.tables.picture).blocks
     whole = painted(decode()).working_picture.astype(float)
     generator = np.random.default_rng(0)
 
@@ -176,8 +176,8 @@ def test_a_mask_whose_damage_the_crc_missed_is_lost(decode: Decode) -> None:
 def test_pieces_whose_damage_the_crc_missed_are_lost(
     decode: Decode, network: SqganNetwork
 ) -> None:
-    data, count = encode_indices(OF_PICTURE, network.tables.picture)
-    longer = Pieces(b"\xff" * len(data), count)
+    data, blocks = encode_indices(OF_PICTURE, network.tables.picture)
+    longer = Pieces(b"\xff" * len(data), blocks)
     end = painted(decode(picture=bits("picture", longer)))
     assert end.lost == ("picture",)
 

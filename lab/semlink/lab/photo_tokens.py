@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Rgb, Size, working_size
@@ -10,6 +12,8 @@ from semlink.core.settings import MULTIPLE, settings_from_fields
 from semlink.transmitter.schemes.source import Source
 from semlink.transmitter.schemes.sqgan import Scored, scored_tokens
 from semlink.transmitter.transmitter import Transmitter, served_name
+
+T = TypeVar("T")
 
 
 def photo_tokens(
@@ -34,6 +38,9 @@ def photo_tokens(
     for photo in photos:
         working = working_size(Size(*photo.shape[:2]), settings.size, MULTIPLE)
         scene = transmitter.scene(photo, working, settings)
-        yield scored_tokens(
-            Source(photo, working, settings, Radio(), lambda s=scene: s, lambda: tokenizer)
-        )
+        segment, tokenize = partial(_same, scene), partial(_same, tokenizer)
+        yield scored_tokens(Source(photo, working, settings, Radio(), segment, tokenize))
+
+
+def _same(value: T) -> T:
+    return value

@@ -38,7 +38,8 @@ def smooth(grid: Size, seed: int) -> np.ndarray:
     white = np.fft.fft2(generator.standard_normal(frequencies.shape))
     field = np.fft.ifft2(white * np.exp(-np.square(2 * np.pi * frequencies))).real
     field = field[: grid.height, : grid.width]
-    return field / field.std() + 0.3 * generator.standard_normal(grid)
+    scores: np.ndarray = field / field.std() + 0.3 * generator.standard_normal(grid)
+    return scores
 
 
 def best(scores: np.ndarray, count: int) -> Mask:
@@ -128,7 +129,7 @@ def test_lost_pieces_leave_a_subset(
     tokens_and_table: tuple[SentTokens, IndexTable], data: st.DataObject
 ) -> None:
     tokens, table = tokens_and_table
-    count = encode_indices(tokens, table).count
+    count = encode_indices(tokens, table).blocks
     lost = data.draw(st.sets(st.integers(0, count - 1)))
     back = decoded(tokens, table, lost)
     assert on_grid(back).items() <= on_grid(tokens).items()
@@ -143,7 +144,7 @@ def test_the_first_pieces_are_the_first_tokens(
     tokens, table = tokens_and_table
     pieces = encode_indices(tokens, table)
     everything = decoded(tokens, table, lost=set())
-    prefix = decoded(tokens, table, lost=set(range(first, pieces.count)))
+    prefix = decoded(tokens, table, lost=set(range(first, pieces.blocks)))
     assert on_grid(prefix) == on_grid(everything.first(prefix.positions.size))
 
 
@@ -166,13 +167,13 @@ def test_indices_cost_their_entropy_and_little_more(count: int) -> None:
         tokens = SentTokens(Size(16, 32), 1024, np.arange(count), indices)
         entropy = -np.log2(shares[indices]).sum()
         pieces = encode_indices(tokens, table)
-        assert -8 <= 8 * len(pieces.data) - entropy <= 8 * (1 + 2 * pieces.count)
+        assert -8 <= 8 * len(pieces.data) - entropy <= 8 * (1 + 2 * pieces.blocks)
 
 
 def test_a_large_payload_has_sixteen_pieces() -> None:
     indices = np.random.default_rng(0).integers(0, 1024, 2048)
     tokens = SentTokens(Size(32, 64), 1024, np.arange(2048), indices)
-    assert encode_indices(tokens, IndexTable.uniform(1024)).count == 16
+    assert encode_indices(tokens, IndexTable.uniform(1024)).blocks == 16
 
 
 # The order of travel

@@ -109,7 +109,7 @@ def scored_tokens(source: Source) -> Scored:
 
 
 def _payload(name: str, pieces: Pieces, mcs: str) -> BitsPayload:
-    return BitsPayload(name, pieces.data, mcs, least_blocks=pieces.count)
+    return BitsPayload(name, pieces.data, mcs, least_blocks=pieces.blocks)
 
 
 def _fits(message: Message, radio: Radio) -> bool:

@@ -26,16 +26,16 @@ class Pieces(NamedTuple):
 
     Attributes:
         data: pieces of equal size; the last may lack zeros at its end.
-        count: of the pieces, 1 .. MOST_LEAST_BLOCKS.
+        blocks: how many pieces, one for each transport block, 1 .. MOST_LEAST_BLOCKS.
     """
 
     data: bytes
-    count: int
+    blocks: int
 
     def split(self) -> list[bytes]:
         """The pieces, the last completed."""
-        size = -(-len(self.data) // self.count)
-        padded = self.data.ljust(self.count * size, b"\0")
+        size = -(-len(self.data) // self.blocks)
+        padded = self.data.ljust(self.blocks * size, b"\0")
         return [padded[start : start + size] for start in range(0, len(padded), size)]
 
 
@@ -93,7 +93,8 @@ def decode_indices(
 def _in_travel_order(tokens: SentTokens) -> Indices:
     on_grid = np.zeros(tokens.grid.pixels, np.int64)
     on_grid[tokens.positions] = tokens.indices
-    return on_grid[travel_order(tokens.mask)]
+    indices: Indices = on_grid[travel_order(tokens.mask)]
+    return indices
 
 
 def _dealt(indices: Indices, table: IndexTable, count: int) -> Pieces:

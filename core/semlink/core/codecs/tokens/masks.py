@@ -145,7 +145,9 @@ def _hints(other: Mask | None, trust: int, grid: Size) -> Hints:
         return np.zeros(grid, np.int64)
     share = int(other.sum()) * ONE // other.size
     weights = _weighted(np.ones(grid, np.int64), AROUND)
-    return _evidence(trust, _weighted(other.astype(np.int64), AROUND), weights, share)
+    crowd = _weighted(other.astype(np.int64), AROUND)
+    hints: Hints = _evidence(trust, crowd, weights, share)
+    return hints
 
 
 def _evidence(trust: int, crowd: Number, weight: Number, share: Number) -> Number:
@@ -165,4 +167,5 @@ def _weighted(
     """Weighted sums around every position; nothing is beyond the border."""
     (rows, columns), framed = values.shape, np.pad(values, 1)
     parts = [w * framed[1 + y : 1 + y + rows, 1 + x : 1 + x + columns] for y, x, w in kernel]
-    return np.sum(parts, axis=0)
+    total: Int64[np.ndarray, "rows columns"] = np.sum(parts, axis=0)
+    return total

@@ -91,10 +91,10 @@ class IndexTables:
         """
         path = folder / FILE
         if path.exists():
-            tables = _read(path, {"map": map_codes, "picture": picture_codes})
+            of_map, of_picture = _read(path, {"map": map_codes, "picture": picture_codes})
         else:
-            tables = [IndexTable.uniform(codes) for codes in (map_codes, picture_codes)]
-        return cls(*tables, _fingerprint(folder))
+            of_map, of_picture = map(IndexTable.uniform, (map_codes, picture_codes))
+        return cls(of_map, of_picture, _fingerprint(folder))
 
     def save(self, folder: Path) -> None:
         """Puts them beside a network's weights."""
