@@ -9,7 +9,7 @@ import numpy as np
 
 from semlink.core.events import Encoded, Outcome, Reconstructed
 from semlink.core.pictures import LabelMap, Rgb
-from semlink.core.schemes import GENERATIVE
+from semlink.core.schemes import GENERATIVE, Scheme
 from semlink.core.taxonomy import TAXONOMIES, Taxonomy
 from semlink.lab.result import Result
 from semlink.lab.streams import decibels
@@ -130,6 +130,8 @@ def _painted_rows(result: Result) -> Rows:
         rows += (("damaged", ", ".join(result.lost)),)
     if result.settings.scheme not in GENERATIVE:
         return rows
+    if result.settings.scheme is Scheme.SQGAN:
+        return (("network", settings.network), *rows)
     sampler = f"{settings.sampler.value}, {settings.steps} steps, guidance {settings.guidance:g}"
     return (("network", settings.network), ("sampler", sampler), *rows)
 

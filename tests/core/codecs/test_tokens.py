@@ -228,9 +228,9 @@ def test_fewer_bits_than_were_published(fraction: float, most: float) -> None:
 
 @cache
 def example() -> tuple[bytes, tuple[bytes, ...], Size, IndexTable]:
-    grid = Size(6, 8)
-    both = [best(smooth(grid, seed), 40) for seed in (1, 2)]
-    indices = np.random.default_rng(0).integers(0, 1024, 40)
+    grid = Size(4, 6)
+    both = [best(smooth(grid, seed), 16) for seed in (1, 2)]
+    indices = np.random.default_rng(0).integers(0, 1024, 16)
     tokens = SentTokens(grid, 1024, np.flatnonzero(both[1]), indices)
     table = IndexTable.uniform(1024)
     return encode_masks(*both), tuple(encode_indices(tokens, table).split()), grid, table
