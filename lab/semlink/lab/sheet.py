@@ -54,6 +54,7 @@ NAMES: dict[Scheme, str] = {  # as their authors write them
     Scheme.GESCO: "GESCO",
     Scheme.SPIC: "SPIC",
     Scheme.SGC: "SGC",
+    Scheme.SQGAN: "SQ-GAN",
     Scheme.JPEG2000: "JPEG 2000",
     Scheme.WEBP: "WebP",
     Scheme.JPEGXL: "JPEG XL",
