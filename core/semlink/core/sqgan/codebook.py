@@ -26,4 +26,5 @@ class Codebook(nn.Module):
 
     def forward(self, indices: Int64[Tensor, " *places"]) -> Float[Tensor, "*places channel"]:
         """The codewords themselves."""
-        return self.codebook(indices)  # type: ignore[no-any-return]
+        answer: Tensor = self.codebook(indices)
+        return answer

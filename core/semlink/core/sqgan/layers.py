@@ -47,7 +47,8 @@ class ResBlock(nn.Module):
         """Features after the block."""
         h = self.conv1(functional.silu(self.norm1(x)))
         h = self.conv2(functional.silu(self.norm2(h)))
-        return self.nin_shortcut(x) + h  # type: ignore[no-any-return]
+        answer: Tensor = self.nin_shortcut(x) + h
+        return answer
 
 
 class Attention(nn.Module):
@@ -75,7 +76,8 @@ class Attention(nn.Module):
         value = self.v(h) if weight is None else self.v(h) * weight
         query, key, value = (each.flatten(2).mT[:, None] for each in (self.q(h), self.k(h), value))
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        return x + self.proj_out(mixed[:, 0].mT.reshape(x.shape))  # type: ignore[no-any-return]
+        answer: Tensor = x + self.proj_out(mixed[:, 0].mT.reshape(x.shape))
+        return answer
 
 
 class Downsample(nn.Module):
@@ -87,7 +89,8 @@ class Downsample(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Features of half the sides."""
-        return self.conv(functional.pad(x, (0, 1, 0, 1)))  # type: ignore[no-any-return]
+        answer: Tensor = self.conv(functional.pad(x, (0, 1, 0, 1)))
+        return answer
 
 
 class Upsample(nn.Module):
@@ -99,7 +102,8 @@ class Upsample(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Features of twice the sides."""
-        return self.conv(functional.interpolate(x, scale_factor=2.0))  # type: ignore[no-any-return]
+        answer: Tensor = self.conv(functional.interpolate(x, scale_factor=2.0))
+        return answer
 
 
 class Level(nn.Module):
@@ -137,4 +141,5 @@ class Middle(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Features after the blocks."""
-        return self.block_2(self.attn_1(self.block_1(x)))  # type: ignore[no-any-return]
+        answer: Tensor = self.block_2(self.attn_1(self.block_1(x)))
+        return answer

@@ -36,4 +36,5 @@ class PatchDiscriminator(nn.Module):
         self, pictures: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch 1 rows columns"]:
         """Logits."""
-        return self.main(pictures)  # type: ignore[no-any-return]
+        answer: Tensor = self.main(pictures)
+        return answer

@@ -102,7 +102,8 @@ class ResBlock(_TimedBlock):
         scale, shift = self.scale_shift(embedding)
         h = torch.addcmul(shift, self.out_layers[0](h), 1 + scale)
         h = self.out_layers[1:](h)
-        return h + self.skip_connection(self.resample(x))  # type: ignore[no-any-return]
+        answer: Tensor = h + self.skip_connection(self.resample(x))
+        return answer
 
 
 class SpadeResBlock(_TimedBlock):
@@ -146,7 +147,8 @@ class SpadeResBlock(_TimedBlock):
         h = conv(self.resample(activation(self.in_norm(x, in_map))))
         scale, shift = self.scale_shift(embedding)
         h = self.out_layers(torch.addcmul(shift, self.out_norm(h, out_map), 1 + scale))
-        return h + self.skip_connection(self.resample(x))  # type: ignore[no-any-return]
+        answer: Tensor = h + self.skip_connection(self.resample(x))
+        return answer
 
 
 class AttentionBlock(nn.Module):

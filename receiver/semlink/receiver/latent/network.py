@@ -40,7 +40,8 @@ class LatentNetwork:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.models.unet.parameters()).device  # type: ignore[no-any-return]
+        device: torch.device = next(self.models.unet.parameters()).device
+        return device
 
     @property
     def taxonomy(self) -> str:
