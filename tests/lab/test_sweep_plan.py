@@ -15,6 +15,7 @@ from semlink.lab.data import LabelledPictures
 from semlink.lab.sweep.grid import ROUND_SAMPLES, UNIT_ROWS, Grid, spell_out
 from semlink.lab.sweep.photos import find_photos, spread
 from semlink.lab.sweep.plan import Photos, Plan, make_plan, plan_text, read_plan
+from semlink.lab.sweep.runner import Where, checked
 
 CODECS = {"schemes": ["webp", "analog"], "settings": {"size": 64}}
 
@@ -147,6 +148,17 @@ def test_a_wrong_setting_is_named_before_anything_is_sent(
 ) -> None:
     with pytest.raises(InvalidInput, match=named):
         grid_of(photos, **fields)
+
+
+@pytest.mark.parametrize("absent", ["network", "tokenizer"])
+def test_a_network_that_is_nowhere_is_named_before_anything_is_sent(
+    photos: Path, absent: str
+) -> None:
+    names = {"network": "spic-camvid", "tokenizer": "spic-camvid"} | {absent: "nowhere"}
+    settings = {"size": 64} | names
+    plan = make_plan({"photos": str(photos), "schemes": "sqgan", "settings": settings})
+    with pytest.raises(NotFound, match="nowhere"):
+        checked(plan, Where())
 
 
 def test_units_hold_one_photo_one_scheme_and_what_is_missing(photos: Path) -> None:

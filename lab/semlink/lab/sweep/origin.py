@@ -11,7 +11,7 @@ from pathlib import Path
 from platform import python_version
 
 from semlink.core.errors import NotFound
-from semlink.core.schemes import GENERATIVE
+from semlink.core.schemes import GENERATIVE, Scheme
 from semlink.core.settings import TransmissionSettings
 from semlink.zoo import find
 
@@ -34,7 +34,8 @@ def networks_of(settings: TransmissionSettings) -> tuple[str, ...]:
     """Names of the networks that a transmission needs."""
     if settings.scheme not in GENERATIVE:
         return ()
-    return settings.segmenter, settings.receiver.network
+    tokenizer = (settings.tokenizer,) if settings.scheme is Scheme.SQGAN else ()
+    return settings.segmenter, *tokenizer, settings.receiver.network
 
 
 def weights(settings: TransmissionSettings, folders: Iterable[Path]) -> str:
