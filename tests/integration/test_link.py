@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.integration.telling import told
 
 from semlink.core.capture import read_capture
 from semlink.core.errors import (
@@ -23,7 +24,6 @@ from semlink.core.events import (
     Demodulated,
     Denoised,
     Encoded,
-    Event,
     Outcome,
     Progress,
     Propagated,
@@ -54,25 +54,11 @@ def local(tiny_segmenter: Path, tiny_gesco: Path) -> Link:
     return Link.local("cpu", folders=(tiny_segmenter, tiny_gesco))
 
 
-@pytest.fixture(scope="module")
-def remote(link_address: str) -> Link:
-    return Link.connect(link_address)
-
-
 @pytest.fixture(params=["local", "remote"])
 def link(request: pytest.FixtureRequest) -> Link:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Link)
     return found
-
-
-def without_seconds(event: Event) -> dict[str, object]:
-    """Everything that does not depend on the clock; pictures as bytes."""
-    fields = {name: value for name, value in vars(event).items() if not name.endswith("_s")}
-    return {
-        name: value.tobytes() if isinstance(value, np.ndarray) else value
-        for name, value in fields.items()
-    }
 
 
 @pytest.mark.parametrize(
@@ -95,10 +81,7 @@ def without_seconds(event: Event) -> dict[str, object]:
 def test_both_links_tell_the_same_bit_by_bit(
     local: Link, remote: Link, photo: Rgb, fields: dict[str, object]
 ) -> None:
-    here = [without_seconds(event) for event in local.events(photo, settings(**fields))]
-    there = [without_seconds(event) for event in remote.events(photo, settings(**fields))]
-
-    assert here == there
+    assert told(local, photo, settings(**fields)) == told(remote, photo, settings(**fields))
 
 
 def test_events_come_in_order(link: Link, photo: Rgb) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tests.integration.telling import told
 
-from semlink.core.events import Event, Outcome
+from semlink.core.events import Outcome
 from semlink.core.pictures import Rgb
 from semlink.core.settings import TransmissionSettings, settings_from_fields
 from semlink.lab import Link
@@ -26,28 +26,8 @@ def settings(**fields: object) -> TransmissionSettings:
 
 
 @pytest.fixture(scope="module")
-def photo() -> Rgb:
-    """Noise on a slope, 72x100."""
-    noise = np.random.default_rng(3).integers(0, 90, (72, 100, 3))
-    return (noise + np.arange(100)[None, :, None]).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
 def local(tiny_segmenter: Path, tiny_sgc: Path) -> Link:
     return Link.local("cpu", folders=(tiny_segmenter, tiny_sgc))
-
-
-@pytest.fixture(scope="module")
-def remote(link_address: str) -> Link:
-    return Link.connect(link_address)
-
-
-def without_seconds(event: Event) -> dict[str, object]:
-    fields = {name: value for name, value in vars(event).items() if not name.endswith("_s")}
-    return {
-        name: value.tobytes() if isinstance(value, np.ndarray) else value
-        for name, value in fields.items()
-    }
 
 
 @pytest.mark.parametrize(
@@ -65,10 +45,7 @@ def without_seconds(event: Event) -> dict[str, object]:
 def test_both_links_tell_the_same_bit_by_bit(
     local: Link, remote: Link, photo: Rgb, fields: dict[str, object]
 ) -> None:
-    here = [without_seconds(event) for event in local.events(photo, settings(**fields))]
-    there = [without_seconds(event) for event in remote.events(photo, settings(**fields))]
-
-    assert here == there
+    assert told(local, photo, settings(**fields)) == told(remote, photo, settings(**fields))
 
 
 def test_the_colours_go_before_the_map_and_the_map_before_the_header(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.integration.telling import told
 
 from semlink.core.errors import NotFound
-from semlink.core.events import Denoised, Event, Outcome
+from semlink.core.events import Denoised, Outcome
 from semlink.core.pictures import Rgb
 from semlink.core.settings import TransmissionSettings, settings_from_fields
 from semlink.lab import Link
@@ -27,28 +28,8 @@ def settings(**fields: object) -> TransmissionSettings:
 
 
 @pytest.fixture(scope="module")
-def photo() -> Rgb:
-    """Noise on a slope, 72x100."""
-    noise = np.random.default_rng(3).integers(0, 90, (72, 100, 3))
-    return (noise + np.arange(100)[None, :, None]).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
 def local(tiny_segmenter: Path, tiny_sqgan: Path) -> Link:
     return Link.local("cpu", folders=(tiny_segmenter, tiny_sqgan))
-
-
-@pytest.fixture(scope="module")
-def remote(link_address: str) -> Link:
-    return Link.connect(link_address)
-
-
-def without_seconds(event: Event) -> dict[str, object]:
-    fields = {name: value for name, value in vars(event).items() if not name.endswith("_s")}
-    return {
-        name: value.tobytes() if isinstance(value, np.ndarray) else value
-        for name, value in fields.items()
-    }
 
 
 @pytest.mark.parametrize(
@@ -64,10 +45,7 @@ def without_seconds(event: Event) -> dict[str, object]:
 def test_both_links_tell_the_same_bit_by_bit(
     local: Link, remote: Link, photo: Rgb, fields: dict[str, object]
 ) -> None:
-    here = [without_seconds(event) for event in local.events(photo, settings(**fields))]
-    there = [without_seconds(event) for event in remote.events(photo, settings(**fields))]
-
-    assert here == there
+    assert told(local, photo, settings(**fields)) == told(remote, photo, settings(**fields))
 
 
 @pytest.mark.parametrize(
