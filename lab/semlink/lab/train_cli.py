@@ -112,9 +112,12 @@ def evaluate(
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a training.")],
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    eight_bit: Annotated[
+        bool, typer.Option("--eight-bit", help="Store weights in int8: half the size.")
+    ] = False,
 ) -> None:
     """Make a folder for --network or --segmenter of what a training has learnt."""
     from semlink.lab.training.exporting import export_run
 
-    export_run(run, folder)
+    export_run(run, folder, eight_bit=eight_bit)
     typer.echo(f"wrote {folder}")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semlink.core.eight_bit import read_weights
 from semlink.core.errors import CorruptData, SemlinkError
 from semlink.core.sqgan.config import SqganConfig, read_network
 from semlink.core.taxonomy import TAXONOMIES
@@ -90,9 +91,7 @@ def load_sqgan(
         config = read_folder(json.loads((folder / CONFIG).read_text()))
         with torch.device("meta"):
             net = end(config.network)
-        with safe_open(folder / WEIGHTS, "pt") as file:
-            state = {name: file.get_tensor(name) for name in net.state_dict()}
-        net.load_state_dict(state, assign=True)
+        net.load_state_dict(read_weights(folder / WEIGHTS, net.state_dict()), assign=True)
     except UNREADABLE as error:
         raise CorruptData(
             f"this is not an SQ-GAN that can be read: {error}",

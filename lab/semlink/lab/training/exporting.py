@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from semlink.core.eight_bit import compact
 from semlink.core.errors import CorruptData, InvalidInput, NotFound
 from semlink.lab.files import check_output
 from semlink.lab.self_check import record
@@ -17,12 +18,13 @@ from semlink.lab.training.commands import OPTIONS
 from semlink.lab.training.run import CHECKPOINT, MODEL
 
 
-def export_run(run: Path, folder: Path) -> Path:
+def export_run(run: Path, folder: Path, *, eight_bit: bool = False) -> Path:
     """Write a run's averaged network with a self-check and a model card; all of it or nothing.
 
     Args:
         run: folder of a training.
         folder: to be made.
+        eight_bit: whether weights are stored in int8, half the size of bfloat16.
 
     Raises:
         NotFound: there is no checkpoint in `run`.
@@ -48,6 +50,9 @@ def export_run(run: Path, folder: Path) -> Path:
     with TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as partial:
         made = Path(partial) / folder.name
         shutil.copytree(run / MODEL, made)
+        if eight_bit:
+            for file in made.rglob("*.safetensors"):
+                compact(file)
         record(made)
         (made / "README.md").write_text(card(folder.name, read_options(run), state["step"]))
         os.replace(made, folder)

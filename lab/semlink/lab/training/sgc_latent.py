@@ -40,7 +40,7 @@ SCALE_VIEWS = 32  # from which the scale of latents is estimated
 SHAPE: dict[str, Any] = {
     "down_block_types": ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
     "up_block_types": ("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
-    "block_out_channels": (64, 128, 192),
+    "block_out_channels": (48, 96, 160),
     "layers_per_block": 1,
     "attention_head_dim": 32,
     "norm_num_groups": 16,

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from semlink.core.eight_bit import read_weights
 from semlink.core.errors import CorruptData
 from semlink.receiver.diffusion.samplers import Process
 from semlink.receiver.diffusion.schedule import SCHEDULES, Prediction
@@ -80,7 +81,7 @@ def load_diffusion(
         config = read_config(json.loads((folder / CONFIG).read_text()))
         with torch.device("meta"):
             net = SpadeUNet(config.network)
-        state = without_dead_weights(load_file(folder / WEIGHTS))
+        state = without_dead_weights(read_weights(folder / WEIGHTS))
         net.load_state_dict(state, assign=True)
     except (*UNREADABLE, SafetensorError) as error:
         raise CorruptData(

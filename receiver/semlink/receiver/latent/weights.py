@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
+from semlink.core.eight_bit import read_weights
 from semlink.core.errors import CorruptData
 from semlink.receiver.diffusion.samplers import Process
 from semlink.receiver.diffusion.weights import CONFIG, UNREADABLE
@@ -170,7 +171,7 @@ def load_part(folder: Path, kind: Any) -> Any:
 
 
 def _filled(model: nn.Module, folder: Path) -> Any:
-    state = {name: value.float() for name, value in load_file(folder / WEIGHTS).items()}
+    state = {name: value.float() for name, value in read_weights(folder / WEIGHTS).items()}
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
 
