@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,14 @@ import torch
 
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import Size
+from semlink.lab.feature_distance import FeatureDistance
 from semlink.lab.training.options import SgcOptions, Stage
 from semlink.lab.training.pictures import PackedPictures
 from semlink.lab.training.run import export
 from semlink.lab.training.sgc_autoencoder import SHAPE as AUTOENCODER_SHAPE
 from semlink.lab.training.sgc_autoencoder import AutoencoderObjective, revive
 from semlink.lab.training.sgc_command import build_latent
-from semlink.lab.training.sgc_latent import SHAPE, LatentObjective, as_received
+from semlink.lab.training.sgc_latent import SHAPE, LatentObjective, as_received, random_quarter
 from semlink.receiver.latent.network import load_latent_network
 from semlink.receiver.latent.weights import load_part
 from semlink.transmitter.schemes.sgc import most_frequent
@@ -83,12 +86,19 @@ def test_the_autoencoder_learns_to_give_pictures_back(
     assert back.config.num_vq_embeddings == 32
 
 
-def test_the_unet_learns_in_the_latents_of_the_autoencoder(
-    autoencoder: AutoencoderObjective, packed: PackedPictures, tmp_path: Path
-) -> None:
-    objective = LatentObjective(
-        autoencoder.net, "camvid", packed, held_out(packed), SIZE, classes=12, lr=3e-3, shape=SMALL
+@pytest.fixture
+def second_stage(autoencoder: AutoencoderObjective, packed: PackedPictures) -> Any:
+    """Makes small trainings of the second stage."""
+    held = held_out(packed)
+    return partial(
+        LatentObjective, autoencoder.net, "camvid", packed, held, SIZE, classes=12, shape=SMALL
     )
+
+
+def test_the_unet_learns_in_the_latents_of_the_autoencoder(
+    second_stage: Any, tmp_path: Path
+) -> None:
+    objective = second_stage(lr=3e-3)
     latents = objective.batch(torch.arange(6), torch.Generator().manual_seed(5)).latent
     assert 0.5 < float(latents.square().mean().sqrt()) < 2
     history = learnt(objective, 20)
@@ -99,6 +109,47 @@ def test_the_unet_learns_in_the_latents_of_the_autoencoder(
     network = load_latent_network("made", tmp_path, torch.device("cpu"))
     assert (network.taxonomy, network.multiple) == ("camvid", 16)
     network.warm()
+
+
+def test_the_unet_heeds_what_its_answers_decode_to(second_stage: Any) -> None:
+    objective = second_stage(distance=FeatureDistance(Edges(), (0.5, 0.5, 0.5), 0.5))
+    (name,) = objective.optimisers
+    batch = objective.batch(torch.arange(4), torch.Generator().manual_seed(1))
+    losses = objective.losses(name, batch, 0, torch.Generator().manual_seed(2))
+    assert losses.keys() == {"v", "perceptual"}
+    assert 0 < float(losses["perceptual"].detach()) < 4
+    losses["perceptual"].backward()  # type: ignore[no-untyped-call]
+    assert all(weight.grad is not None for weight in objective.network.models.unet.parameters())
+
+
+class Edges(torch.nn.Module):
+    """A backbone that needs no weights."""
+
+    def forward(self, pictures: torch.Tensor) -> Any:
+        return SimpleNamespace(feature_maps=(pictures.diff(dim=-1), pictures.diff(dim=-2)))
+
+
+def test_quarters_of_latents_and_pictures_are_of_one_place() -> None:
+    latents = torch.arange(8 * 12.0).view(1, 1, 8, 12)
+    pictures = latents.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    places = set()
+    for seed in range(8):
+        window, there = random_quarter(Size(8, 12), 4, torch.Generator().manual_seed(seed))
+        assert latents[window].shape == (1, 1, 4, 6)
+        assert torch.equal(pictures[there][..., ::4, ::4], latents[window])
+        places.add(float(latents[window][0, 0, 0, 0]))
+    assert len(places) > 4
+
+
+def test_a_run_starts_from_the_network_of_another(second_stage: Any) -> None:
+    def weights(**options: Any) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = second_stage(**options).network.models.unet.state_dict()
+        return found
+
+    first, other = weights(seed=0), weights(seed=1)
+    assert not torch.equal(first["conv_in.weight"], other["conv_in.weight"])
+    again = weights(seed=1, weights=first)
+    assert all(torch.equal(value, first[name]) for name, value in again.items())
 
 
 def load_weights(objective: LatentObjective) -> list[torch.Tensor]:

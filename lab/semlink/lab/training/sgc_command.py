@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from semlink.core.eight_bit import read_weights
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import Size
 from semlink.core.taxonomy import TAXONOMIES
@@ -19,8 +20,8 @@ from semlink.lab.training.options import SgcOptions, Stage
 from semlink.lab.training.pictures import pack_pictures
 from semlink.lab.training.sgc_autoencoder import AutoencoderObjective
 from semlink.lab.training.sgc_latent import LatentObjective
-from semlink.receiver.diffusion.weights import UNREADABLE
-from semlink.receiver.latent.weights import AUTOENCODER, load_part
+from semlink.receiver.diffusion.weights import UNREADABLE, WEIGHTS
+from semlink.receiver.latent.weights import AUTOENCODER, UNET, load_part
 from semlink.zoo import find
 
 EMA, CLIP = 0.9995, 1.0
@@ -84,6 +85,8 @@ def build_latent(options: SgcOptions, device: torch.device, say: Say) -> LatentO
         size,
         classes=len(TAXONOMIES[maps.taxonomy].classes),
         lr=options.lr,
+        weights=_unet(options.start),
+        distance=perceptual_distance(options.backbone) if options.backbone else None,
         device=device,
         seed=options.seed,
     )
@@ -105,6 +108,12 @@ def _autoencoder(name: str | None) -> torch.nn.Module:
             cure="Name the folder model in the run of --stage autoencoder.",
         ) from error
     return model
+
+
+def _unet(start: str | None) -> dict[str, torch.Tensor] | None:
+    """What a whole network starts from; None for an autoencoder alone."""
+    file = find(start or "") / UNET / WEIGHTS
+    return read_weights(file) if file.is_file() else None
 
 
 BUILDERS: dict[Stage, Callable[[SgcOptions, torch.device, Say], Objective[Any]]] = {

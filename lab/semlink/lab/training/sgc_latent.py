@@ -2,7 +2,8 @@
 
 Bordin and Maugey, MMSP 2023, after Rombach et al., arXiv:2112.10752. The network is told the map
 as the receiver has it: the most frequent labels of cells, at random sizes of the map. Colours
-are no input: sampling starts from them, at three quarters of the noise at most.
+are no input: sampling starts from them, at three quarters of the noise at most. Where a distance
+in features is heeded, a quarter of what the network takes for the clean latent is decoded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from torch.nn import functional
 
 from semlink.core.headers import reduced_size
 from semlink.core.pictures import Rgb, Size
+from semlink.lab.feature_distance import FeatureDistance
 from semlink.lab.training.maps import one_hot
 from semlink.lab.training.pictures import PackedPictures, random_views
 from semlink.lab.training.precision import full_precision
@@ -36,6 +39,7 @@ BLIND_SHARE = 0.12  # of maps that are all zero, for classifier-free guidance
 LATE, LATE_SHARE = 750, 0.8  # of timesteps that are below LATE: sampling starts there
 SHEET_START, SHEET_STEPS, SHEET_COLOURS = 700, 20, 16
 SCALE_VIEWS = 32  # from which the scale of latents is estimated
+PERCEPTUAL = 0.3  # weight of the distance in features; times the share of signal power
 
 SHAPE: dict[str, Any] = {
     "down_block_types": ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
@@ -65,13 +69,15 @@ class Examples:
     """A batch for the U-Net.
 
     Attributes:
-        latent: scaled, as the sampler has it.
+        pictures: in -1..1.
+        latent: of them, scaled, as the sampler has it.
         told: what the map becomes beside it.
         t: timestep of each.
     """
 
-    latent: Float[Tensor, "batch channel height width"]
-    told: Float[Tensor, "batch class height width"]
+    pictures: Float[Tensor, "batch 3 height width"]
+    latent: Float[Tensor, "batch channel low_height low_width"]
+    told: Float[Tensor, "batch class low_height low_width"]
     t: Int64[Tensor, " batch"]
 
 
@@ -79,13 +85,15 @@ class LatentObjective:
     """A `UNet2DModel` that learns to denoise latents.
 
     Args:
-        autoencoder: of the first stage; stays as it is.
+        autoencoder: of the first stage; frozen here.
         taxonomy: of the label maps.
         packed: what to train it on.
         held_out: what sample sheets show.
         size: of the views.
         classes: of the label maps.
         lr: peak learning rate.
+        weights: to start from; what is not among them begins anew.
+        distance: of pictures in features, where the loss is to heed it.
         device: where all of this lives.
         seed: of the weights, and of the views from which the scale is estimated.
         shape: of the network.
@@ -101,6 +109,8 @@ class LatentObjective:
         *,
         classes: int,
         lr: float = 4e-4,
+        weights: Mapping[str, Tensor] | None = None,
+        distance: FeatureDistance | None = None,
         device: torch.device | None = None,
         seed: int = 0,
         shape: Mapping[str, Any] = SHAPE,
@@ -113,9 +123,11 @@ class LatentObjective:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net: Any = UNet2DModel(**self.shape)  # type: ignore[no-untyped-call]
+        net.load_state_dict(weights or {}, strict=False)
         net = net.to(self.device)
+        self.distance = None if distance is None else distance.to(self.device)
         models = LatentModels(
-            autoencoder=autoencoder.to(self.device),
+            autoencoder=autoencoder.to(self.device).requires_grad_(False),
             unet=net,
             conditioning=OneHot(classes),
             scheduler=SCHEDULER,
@@ -170,7 +182,7 @@ class LatentObjective:
         t = _drawn(total, len(views), generator)
         late = torch.rand(len(views), generator=generator, device=self.device) < LATE_SHARE
         t = torch.where(late, t * LATE // total, t)
-        return Examples(self.network.encode(views).to(self.device).clone(), told, t)
+        return Examples(views, self.network.encode(views).to(self.device).clone(), told, t)
 
     def _told(self, labels: Int64[Tensor, "batch height width"]) -> Tensor:
         conditioning = self.network.models.conditioning
@@ -181,15 +193,29 @@ class LatentObjective:
     def losses(
         self, optimiser: str, batch: Examples, step: int, generator: Generator
     ) -> dict[str, Tensor]:
-        """Squared error of v (Salimans and Ho, 2022)."""
+        """Squared error of v (Salimans and Ho, 2022), and what it does to the picture."""
         noise = torch.randn(batch.latent.shape, generator=generator, device=self.device)
         signal, sigma = self._schedule.at(batch.t, noise)
         x = signal * batch.latent + sigma * noise
         unet = self.network.models.unet
         answer = unet(torch.cat([x, batch.told], 1), batch.t.float()).sample
         with full_precision(self.device):
-            target = signal * noise - sigma * batch.latent
-            return {"v": (answer.float() - target).square().mean()}
+            answer, target = answer.float(), signal * noise - sigma * batch.latent
+            errors = {"v": (answer - target).square().mean()}
+            if self.distance is not None:
+                seen = self._seen(signal * x - sigma * answer, batch.pictures, generator)
+                errors["perceptual"] = PERCEPTUAL * (signal.square().flatten() * seen).mean()
+            return errors
+
+    def _seen(self, guess: Tensor, pictures: Tensor, generator: Generator) -> Tensor:
+        """Distance in features between a quarter of the pictures and what latents decode to."""
+        assert self.distance is not None
+        network, factor = self.network, self.network.models.factor
+        window, there = random_quarter(Size(*guess.shape[-2:]), factor, generator)
+        latent = guess[window] / network.config.scaling_factor
+        decoded = network.models.autoencoder.decode(latent.contiguous()).sample
+        answer: Tensor = self.distance(decoded.clamp(-1, 1), pictures[there].contiguous())
+        return answer
 
     @torch.no_grad()
     def sheet(self, averages: Mapping[str, nn.Module]) -> Rgb:
@@ -210,6 +236,28 @@ class LatentObjective:
         """A folder that the receiver loads."""
         models = replace(self.network.models, unet=averages[UNET])
         save_latent(folder, self.network.config, models)
+
+
+Window = tuple[EllipsisType, slice, slice]
+
+
+def random_quarter(size: Size, factor: int, generator: Generator) -> tuple[Window, Window]:
+    """A random window half as high and wide: of latents, and of their pictures.
+
+    Args:
+        size: of the latents.
+        factor: sides of pictures over those of latents.
+        generator: of the place.
+    """
+    height, width = size.height // 2, size.width // 2
+    corner = torch.rand(2, generator=generator, device=generator.device).tolist()
+    top, left = int(corner[0] * (height + 1)), int(corner[1] * (width + 1))
+
+    def window(scale: int) -> Window:
+        rows = slice(scale * top, scale * (top + height))
+        return ..., rows, slice(scale * left, scale * (left + width))
+
+    return window(1), window(factor)
 
 
 def as_received(
