@@ -13,7 +13,6 @@ from semlink.core.schemes import Scheme
 from semlink.core.settings import settings_from_fields
 from semlink.core.taxonomy import CAMVID
 from semlink.lab.panels import panels
-from semlink.lab.report import level_text
 from semlink.lab.result import Result
 from semlink.lab.sheet import (
     AMBER,
@@ -27,6 +26,7 @@ from semlink.lab.sheet import (
     picture_size,
     write_sheet,
 )
+from semlink.lab.summary import level_text
 
 MAP_TITLES = ["Photo", "Sent map", "Received map", "Denoised map", "Reconstruction"]
 Make = Callable[..., Result]

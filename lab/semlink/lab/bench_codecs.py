@@ -19,10 +19,10 @@ from semlink.core.schemes import SEPARATE, Scheme
 from semlink.lab.console import ENDINGS, print_json, wide_console
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo
-from semlink.lab.report import result_fields
 from semlink.lab.result import Result
 from semlink.lab.sending import chosen_link, settings_and_folders
 from semlink.lab.streams import NOTHING
+from semlink.lab.summary import result_fields
 
 CODECS: dict[str, dict[str, Any]] = {
     scheme.value: {"scheme": scheme} for scheme in (*SEPARATE, Scheme.ANALOG)

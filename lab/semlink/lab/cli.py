@@ -59,12 +59,12 @@ def demo(
     **settings: Any,
 ) -> None:
     """Send a bundled photo through the link and draw a contact sheet."""
-    from semlink.lab.report import report
     from semlink.lab.sending import DEMO_CREDIT, demo_photo, keep, transmit
+    from semlink.lab.summary import summarise
 
     result = transmit(demo_photo(), settings, link=link, device=device, outputs=[output])
     written = keep(result, sheet=output, credit=DEMO_CREDIT)
-    report(result, written, json=json)
+    summarise(result, written, json=json)
     _ = result.picture
 
 
@@ -82,8 +82,8 @@ def send(
     **settings: Any,
 ) -> None:
     """Send a photo through the link and keep what arrives; exit code 5 if no picture does."""
-    from semlink.lab.report import report
     from semlink.lab.sending import keep, transmit
+    from semlink.lab.summary import summarise
 
     result = transmit(
         photo,
@@ -95,7 +95,7 @@ def send(
         outputs=[path for path in (output, sheet) if path],
     )
     written = keep(result, picture=output, sheet=sheet, capture=capture)
-    report(result, written, json=json)
+    summarise(result, written, json=json)
     _ = result.picture
 
 

@@ -12,9 +12,9 @@ from semlink.core.schemes import Scheme
 from semlink.lab.drawing import INK, PALE, Canvas, Colour, Point, text_width
 from semlink.lab.files import write_picture
 from semlink.lab.panels import Panel, panels, taxonomy_of
-from semlink.lab.report import level_text
 from semlink.lab.result import Result
 from semlink.lab.streams import StreamReport, decibels, stream_table
+from semlink.lab.summary import level_text
 
 MARGIN = 64
 GAP = 28

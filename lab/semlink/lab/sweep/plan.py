@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from semlink.core.base_settings import Level, Settings, validated
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.noise import NoiseKind
 from semlink.lab.data import KINDS
+from semlink.lab.sweep.wanted import ReportWanted, check_wanted, without_rate
 
 Fields = dict[str, Any]
 """Settings by their flat names, see `settings_from_fields`; with a `name` of one's own or not."""
@@ -140,6 +141,16 @@ class Plan(Settings):
         description="Half-width of the 95 % interval of a column's mean, above 0, below which a "
         "point of the grid gets no more transmissions, as in psnr_db: 0.2.",
     )
+    report: ReportWanted = Field(
+        default=ReportWanted(), description=f"Any of {', '.join(ReportWanted.model_fields)}."
+    )
+
+    @model_validator(mode="after")
+    def _reportable(self) -> Plan:
+        named = [choice_name(choice, "scheme") for choice in self.schemes]
+        curves = [curve_name(choice) for choice in self.schemes]
+        check_wanted(self.report, self.metrics, [*named, *curves])
+        return self
 
 
 def read_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
@@ -200,6 +211,12 @@ def choice_name(choice: Mapping[str, Any], first: str) -> str:
     others = [f"{name}={value}" for name, value in choice.items() if name != first]
     head = [str(choice[first])] if first in choice else []
     return ",".join(head + others)
+
+
+def curve_name(choice: Mapping[str, Any]) -> str:
+    """What schemes share that differ in settings of their rate alone; else the scheme's name."""
+    rest = without_rate(own_fields(choice))
+    return choice_name(choice if rest == own_fields(choice) else rest, "scheme")
 
 
 def own_fields(choice: Mapping[str, Any]) -> Fields:

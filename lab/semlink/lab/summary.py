@@ -22,7 +22,7 @@ LEVEL_NAMES = {
 }
 
 
-def report(result: Result, written: Mapping[str, Path], *, json: bool) -> None:
+def summarise(result: Result, written: Mapping[str, Path], *, json: bool) -> None:
     """Says what was sent and what came of it, on stdout.
 
     Args:
