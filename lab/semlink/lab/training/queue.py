@@ -23,7 +23,10 @@ GRACE_S = 240.0  # for imports, compilation and the last checkpoint, beyond an i
 TRAIN = ("-m", "semlink.lab", "train")
 CAMVID = ("--data", "{data}/camvid", "--layout", "camvid", "--splits", "train,val")
 BACKBONE = ("--backbone", "{data}/backbones/squeezenet1_0_imagenet.safetensors")
-ON_GPU = ("--network", "base", "--batch", "64", "--lr", "6e-4", "--compile")
+ON_GPU = ("--batch", "64", "--resume")
+DIFFUSION = (*CAMVID, *BACKBONE, *ON_GPU, "--segmenter", "segmenter-camvid", "--compile")
+SGC = (*TRAIN, "sgc", *CAMVID, *BACKBONE, *ON_GPU)
+SQGAN = (*TRAIN, "sqgan", *CAMVID, *ON_GPU, "--segmenter", "segmenter-camvid")
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,28 @@ class Item:
 
 
 ITEMS: dict[str, Item] = {
-    "gesco-base": Item(0.45, (*TRAIN, "gesco", *CAMVID, *BACKBONE, *ON_GPU, "--resume")),
-    "spic-base": Item(
-        0.35, (*TRAIN, "spic", *CAMVID, *BACKBONE, *ON_GPU, "--resume"), after="gesco-base"
+    "sgc-autoencoder": Item(0.1, (*SGC, "--stage", "autoencoder", "--lr", "1e-3")),
+    "sgc": Item(
+        0.25,
+        (*SGC, "--stage", "latent", "--segmenter", "segmenter-camvid", "--lr", "8e-4"),
+        after="sgc-autoencoder",
+        otherwise="sgc-camvid",
     ),
-    "segmenter": Item(
+    "sqgan-map": Item(0.1, (*SQGAN, "--stage", "map", "--adversarial-after", "1500")),
+    "sqgan-picture": Item(
         0.2,
-        (
-            *(*TRAIN, "segmenter", *CAMVID, *BACKBONE, "--resume"),
-            *("--height", "256", "--width", "336", "--batch", "32"),
-        ),
+        (*SQGAN, *BACKBONE, "--stage", "picture", "--adversarial-after", "2000"),
+        after="sqgan-map",
+        otherwise="sqgan-camvid",
     ),
+    "sqgan": Item(
+        0.1,
+        (*SQGAN, *BACKBONE, "--stage", "all"),
+        after="sqgan-picture",
+        otherwise="sqgan-camvid",
+    ),
+    "gesco": Item(0.12, (*TRAIN, "gesco", *DIFFUSION, "--lr", "4e-4"), otherwise="gesco-camvid"),
+    "spic": Item(0.13, (*TRAIN, "spic", *DIFFUSION, "--lr", "4e-4"), otherwise="spic-camvid"),
 }
 
 
