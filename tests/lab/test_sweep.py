@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,47 +14,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 import pytest
 from PIL import Image
+from tests.lab.sweeping import Stop, Watch, facts, nobody_listens, stored
 
 from semlink.core.errors import InvalidInput, NotFound
 from semlink.core.pictures import encode_png
 from semlink.lab.data import LabelledPictures
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo
-from semlink.lab.sweep import Plan, Watcher, Where, make_plan, sweep
+from semlink.lab.sweep import Plan, Where, make_plan, sweep
 from semlink.lab.sweep.grid import ROUND_SAMPLES, Unit, spell_out
 from semlink.lab.sweep.pools import LocalPool
-from semlink.lab.sweep.rows import TIMINGS, Row
+from semlink.lab.sweep.rows import Row
 from semlink.lab.sweep.worker import Job, Work, Worker
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-class Stop(Exception):
-    pass
-
-
-class Watch(Watcher):
-    """Keeps what it sees; stops the sweep after so many rows."""
-
-    def __init__(self, stop_after: int | None = None):
-        self.keys: list[str] = []
-        self.there = 0
-        self.spared = 0
-        self._stop_after = stop_after
-
-    def starts(self, total: int, there: int) -> None:
-        self.there = there
-
-    def row(self, row: Row) -> None:
-        self.keys.append(row.key)
-        if len(self.keys) == self._stop_after:
-            raise Stop
-
-    def spares(self, rows: int) -> None:
-        self.spared += rows
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +63,6 @@ def unbroken(plan: Plan, link_address: str, tmp_path_factory: pytest.TempPathFac
     """What the sweep gives over services, with one worker, in one go."""
     folder = tmp_path_factory.mktemp("sweep")
     return sweep(plan, folder, Where(workers=1, link=link_address))
-
-
-def facts(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows but for their timings, and for what services do not say of themselves."""
-    rows: list[dict[str, Any]] = table.drop_columns([*TIMINGS, "weights"]).to_pylist()
-    return rows
-
-
-def stored(folder: Path) -> list[str]:
-    keys: list[str] = pyarrow.dataset.dataset(folder / "rows").to_table()["key"].to_pylist()
-    return keys
 
 
 def test_two_workers_make_the_rows_of_one(
@@ -198,7 +161,8 @@ def test_services_that_are_away_are_failed_rows_which_can_be_sent_again(
     some = plan.model_copy(update={"schemes": ({"scheme": "analog"},), "seeds": (0,)})
     expected = [row for row in facts(unbroken) if row["scheme"] == "analog" and not row["seed"]]
 
-    away = sweep(some, tmp_path, Where(workers=2, link=f"127.0.0.1:{unused_port()}"))
+    with nobody_listens() as address:
+        away = sweep(some, tmp_path, Where(workers=2, link=address))
     still = sweep(some, tmp_path, Where(workers=1, link=link_address))
     again = sweep(some, tmp_path, Where(workers=1, link=link_address), retry_failed=True)
 
@@ -207,13 +171,6 @@ def test_services_that_are_away_are_failed_rows_which_can_be_sent_again(
     assert facts(still) == facts(away)
     assert facts(again) == expected
     assert sorted(stored(tmp_path)) == sorted(row["key"] for row in expected)
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_narrow_interval_stops_a_cell_the_same_for_any_workers(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab.sweeping import nobody_listens
 from typer.testing import CliRunner
 
 from semlink.core.errors import InvalidInput
@@ -111,6 +112,7 @@ def test_a_sweep_says_its_points_and_its_failures(
     assert "2 of 4 (2 failed)" in first.stdout
     assert f"8 rows in {tmp_path}" in first.stdout
     assert first.stderr.startswith("4 failed: UnsupportedMedia: photo=10 bytes")
+    assert "--retry-failed" in first.stderr
     assert (told["rows"], told["failed"]) == (8, 4)
     assert [point["names"]["level"] for point in told["points"]] == [5.0, 20.0]
     assert told["points"][1]["psnr_db"]["mean"] > told["points"][0]["psnr_db"]["mean"]
@@ -129,6 +131,15 @@ def test_a_dry_run_counts_and_times_and_writes_nothing(
     assert (told["rows"], told["there"], told["photos"], told["cells"]) == (4, 0, 1, 2)
     assert 0 < told["wall_s"] <= told["seconds"] < 1000
     assert not folder.exists()
+
+
+def test_a_dry_run_says_what_it_cannot_time(photos: Path, tmp_path: Path) -> None:
+    with nobody_listens() as address:
+        run = semlink_sweep(photos, *GRID, "--link", address, "-o", tmp_path, "--dry-run")
+
+    assert run.returncode == 0, run.stderr
+    assert "8 rows" in run.stdout
+    assert "without analog, which failed: Unavailable: " in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def tell_cost(plan: Plan, folder: Path, where: Where, *, json: bool = False) -> 
         console.print(f"{found.there} of them are there")
     workers = "1 worker" if found.workers == 1 else f"{found.workers} workers"
     console.print(f"about {duration(found.wall_s)} on {workers}")
+    for system, reason in found.unknown.items():
+        console.print(f"without {system}, which failed: {reason}", style="red", markup=False)
 
 
 def _plain(point: Point) -> dict[str, Any]:
@@ -107,3 +109,5 @@ def _tell_failures(reasons: Sequence[str]) -> None:
         console.print(f"{counts[reason]} failed: {reason}", style="red", markup=False)
     if len(ordered) > SHOWN_FAILURES:
         console.print(f"and {len(ordered) - SHOWN_FAILURES} other reasons", style="red")
+    if reasons:
+        console.print("With --retry-failed, the same command sends these again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from semlink.core.errors import NotFound
-from semlink.lab.sweep.grid import Cell, Grid, Task, Unit
+from semlink.lab.sweep.grid import Task, Unit
 from semlink.lab.sweep.plan import Plan
 from semlink.lab.sweep.pools import LocalPool
-from semlink.lab.sweep.rows import Row
+from semlink.lab.sweep.rows import FAILED, Row
 from semlink.lab.sweep.runner import Where, checked, processors, work_of
 from semlink.lab.sweep.store import Store
 from semlink.lab.sweep.worker import Job
@@ -29,6 +30,10 @@ class Seconds(NamedTuple):
     unit: float
     row: float
 
+    def of(self, unit: Unit) -> float:
+        """Of a unit."""
+        return self.unit + len(unit.tasks) * self.row
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -41,6 +46,7 @@ class Cost:
         cells: points of the grid.
         workers: that would share the work.
         seconds: of them all together; loading of networks comes on top.
+        unknown: schemes that are not among the seconds, and why: none of theirs could be sent.
     """
 
     rows: int
@@ -49,6 +55,7 @@ class Cost:
     cells: int
     workers: int
     seconds: float
+    unknown: dict[str, str]
 
     @property
     def wall_s(self) -> float:
@@ -57,7 +64,7 @@ class Cost:
 
 
 def cost(plan: Plan, folder: Path, where: Where) -> Cost:
-    """Reckons; sends two transmissions per scheme that the folder has no rows of.
+    """Reckons; sends a few transmissions per scheme that the folder has no rows of.
 
     Raises:
         SemlinkError: as `sweep`.
@@ -66,19 +73,24 @@ def cost(plan: Plan, folder: Path, where: Where) -> Cost:
     store = Store(folder)
     done = store.keys()
     units = [unit for round_ in grid.samples for unit in grid.units(round_, (), done)]
-    known = _from_rows(store)
-    unknown = {system_of(unit): unit for unit in units if system_of(unit) not in known}
+    known, unknown = _from_rows(store), {}
     with LocalPool(work_of(where, plan, grid), 1) as pool:
-        jobs = (_probe(unit, grid) for unit in unknown.values())
-        for rows in pool.run(jobs, watch=lambda row: None):
-            known[rows[0].values["system"]] = _from_probe(rows)
-    seconds = sum(
-        known[system_of(unit)].unit + len(unit.tasks) * known[system_of(unit)].row
-        for unit in units
-    )
+        untimed = [unit for unit in units if system_of(unit) not in known]
+        for rows in pool.run(_probes(untimed), watch=lambda row: None):
+            values = rows[-1].values
+            known[values["system"]] = _from_probe(rows)
+            if values["outcome"] == FAILED:
+                unknown[values["system"]] = values["reason"]
     left = sum(len(unit.tasks) for unit in units)
-    workers = where.workers or processors()
-    return Cost(grid.size, grid.size - left, len(grid.photos), len(grid.cells), workers, seconds)
+    return Cost(
+        rows=grid.size,
+        there=grid.size - left,
+        photos=len(grid.photos),
+        cells=len(grid.cells),
+        workers=where.workers or processors(),
+        seconds=sum(known[system_of(unit)].of(unit) for unit in units),
+        unknown=unknown,
+    )
 
 
 def system_of(unit: Unit) -> str:
@@ -96,12 +108,23 @@ def _from_rows(store: Store) -> dict[str, Seconds]:
     return {}
 
 
-def _probe(unit: Unit, grid: Grid) -> Job:
-    """Two transmissions at the unit's last level, of seeds of their own."""
-    cell: Cell = unit.tasks[-1].cell
-    return Job.of(Unit(unit.photo, tuple(Task(f"probe {seed}", cell, seed) for seed in (0, 1))))
+def _probes(units: Iterable[Unit]) -> Iterator[Job]:
+    """For every scheme a transmission that pays for what is done once, then two of a photo."""
+    by_system: dict[str, list[Unit]] = {}
+    for unit in units:
+        by_system.setdefault(system_of(unit), []).append(unit)
+    for first, *others in by_system.values():
+        yield _probe(first, 1)
+        yield _probe(others[-1] if others else first, 2)
+
+
+def _probe(unit: Unit, count: int) -> Job:
+    """Transmissions at the unit's last level, of seeds of their own."""
+    cell = unit.tasks[-1].cell
+    tasks = tuple(Task(f"probe {seed}", cell, seed) for seed in range(count))
+    return Job.of(Unit(unit.photo, tasks))
 
 
 def _from_probe(rows: list[Row]) -> Seconds:
-    first, then = (row.values.get("spent_s", 0.0) for row in rows)
+    first, *_, then = (row.values.get("spent_s", 0.0) for row in [*rows, rows[-1]])
     return Seconds(max(0.0, first - then), then)

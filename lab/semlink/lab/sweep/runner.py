@@ -20,7 +20,7 @@ from semlink.lab.sweep.pools import LocalPool, Pool, RayPool
 from semlink.lab.sweep.rows import Row, asked, failed, schema
 from semlink.lab.sweep.stopping import Sample, check_rule, enough
 from semlink.lab.sweep.store import PLAN, Store, opened
-from semlink.lab.sweep.worker import Job, Work
+from semlink.lab.sweep.worker import PATIENCE_S, Job, Work
 from semlink.zoo import find
 
 
@@ -34,6 +34,7 @@ class Where:
         device: of the link in the workers, as torch names it; None for the best there is.
         ray: address of a Ray cluster; None for processes of this machine.
         timeout_s: after which a transmission has failed; None for no limit.
+        patience_s: how long services that are busy, or that went away, are waited for.
         pictures: whether reconstructions are kept beside the rows.
     """
 
@@ -42,6 +43,7 @@ class Where:
     device: str | None = None
     ray: str | None = None
     timeout_s: float | None = None
+    patience_s: float = PATIENCE_S
     pictures: bool = False
 
 
@@ -240,6 +242,7 @@ def work_of(where: Where, plan: Plan, grid: Grid) -> Work:
         metrics=plan.metrics,
         evaluation={str(name): network for name, network in plan.evaluation.items()},
         timeout_s=where.timeout_s,
+        patience_s=where.patience_s,
         pictures=where.pictures,
     )
 

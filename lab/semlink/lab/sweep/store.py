@@ -172,9 +172,10 @@ def _table(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _cannot_write(folder: Path, error: OSError) -> InvalidInput:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    reason = os.strerror(error.errno) if error.errno else error
     return InvalidInput(
-        f"nothing can be written in that folder: {error.strerror}.",
+        f"nothing can be written in that folder: {reason}.",
         field="folder",
         value=folder,
         cure="Make room and run the same again; rows that are there stay."

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from semlink.core.errors import Busy, InternalError, SemlinkError
+from semlink.core.errors import Busy, InternalError, SemlinkError, Unavailable
 from semlink.core.pictures import LabelMap, Rgb
 from semlink.lab.link import Link
 from semlink.lab.photo import Photo
@@ -27,7 +27,7 @@ from semlink.lab.sweep.rows import Row, Values, asked, ended, failed
 if TYPE_CHECKING:
     from semlink.lab.metrics import Evaluator
 
-PATIENCE_S = 120.0  # for services that say they are busy
+PATIENCE_S = 120.0
 PAUSE_S = 0.5
 
 
@@ -42,6 +42,7 @@ class Work:
         metrics: keys of `lab.metrics.METRICS`.
         evaluation: networks that the metrics use, as `Evaluator` takes them.
         timeout_s: after which a transmission has failed; None for no limit.
+        patience_s: how long services that are busy, or that went away, are waited for.
         pictures: whether rows bring their working picture.
     """
 
@@ -51,6 +52,7 @@ class Work:
     metrics: tuple[str, ...] = ()
     evaluation: dict[str, str] | None = None
     timeout_s: float | None = None
+    patience_s: float = PATIENCE_S
     pictures: bool = False
 
 
@@ -103,6 +105,7 @@ class Worker:
     def __init__(self, work: Work):
         self._work = work
         self._evaluators: dict[str, Evaluator] = {}
+        self._answered = False
 
     def rows(self, job: Job) -> Iterator[Row]:
         """One row per task, in order, whatever happens to it."""
@@ -138,15 +141,24 @@ class Worker:
         return SweepLink(self._work.device, folders=self._work.folders)
 
     def _result(self, photo: Photo, task: Task) -> Result:
-        """Asks again where services are busy, which is no fault of the transmission."""
-        end_s = time.perf_counter() + PATIENCE_S
+        """Asks again where services are busy or went away: no fault of the transmission.
+
+        Services that do not come back are waited for once; then every row fails at once, until
+        one is answered again. So do rows of services that were never there.
+        """
+        end_s = time.perf_counter() + self._work.patience_s
         while True:
             try:
-                return self._link.send(photo, task.settings, timeout_s=self._work.timeout_s)
-            except Busy:
-                if time.perf_counter() > end_s:
+                result = self._link.send(photo, task.settings, timeout_s=self._work.timeout_s)
+            except (Busy, Unavailable) as error:
+                waits = isinstance(error, Busy) or self._answered
+                if not waits or time.perf_counter() > end_s:
+                    self._answered = False
                     raise
                 time.sleep(PAUSE_S)
+            else:
+                self._answered = True
+                return result
 
     def _weights(self, task: Task) -> Values:
         """Of the networks in this process; what services have, they do not say."""
