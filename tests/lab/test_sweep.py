@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -27,7 +26,7 @@ from semlink.lab.sweep import Plan, Where, make_plan, sweep
 from semlink.lab.sweep.grid import ROUND_SAMPLES, Unit, spell_out
 from semlink.lab.sweep.pools import LocalPool
 from semlink.lab.sweep.rows import Row
-from semlink.lab.sweep.worker import Job, Work, Worker
+from semlink.lab.sweep.worker import Job, Work
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
@@ -241,48 +240,6 @@ class _Deadly(bytes):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os._exit, (9,)
-
-
-def test_the_same_photo_is_segmented_and_encoded_once(
-    tiny_segmenter: Path, tiny_gesco: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from semlink.transmitter.segmentation import Segmenter
-    from semlink.transmitter.transmitter import Transmitter
-
-    calls: list[str] = []
-    for kind, name in ((Segmenter, "label_map"), (Transmitter, "encode")):
-        plain = getattr(kind, name)
-
-        def counted(*arguments: Any, plain: Any = plain, name: str = name) -> Any:
-            calls.append(name)
-            return plain(*arguments)
-
-        monkeypatch.setattr(kind, name, counted)
-    own = {"segmenter": str(tiny_segmenter), "network": str(tiny_gesco)}
-    plan = make_plan(
-        {
-            "photos": str(photos / "0.png"),
-            "schemes": ["gesco", "gesco,transport=digital"],
-            "levels": {"psnr_db": [5, 20]},
-            "seeds": 2,
-            "settings": {"size": 64, "steps": 2} | own,
-        }
-    )
-    grid = spell_out(plan)
-    units = list(grid.units(grid.samples[0], closed=(), done=()))
-    worker = Worker(Work(folders=grid.folders, device="cpu"))
-    rows = [row.values for unit in units for row in worker.rows(Job.of(unit))]
-
-    assert {row["outcome"] for row in rows} <= {"reconstructed", "lost", "outage"}
-    assert len(rows) == 8
-    assert (calls.count("label_map"), calls.count("encode")) == (1, 2)
-    assert all(row["segment_s"] > 0 for row in rows)
-    assert {frozenset(json.loads(row["weights"])) for row in rows} == {
-        frozenset({"tiny-segmenter", "tiny-gesco"})
-    }
-    alone = Link.local("cpu", folders=grid.folders)
-    sent = [alone.send(photos / "0.png", task.settings) for unit in units for task in unit.tasks]
-    assert [row["psnr_db"] for row in rows] == [result.psnr_db for result in sent]
 
 
 def test_pictures_are_kept_beside_their_rows(

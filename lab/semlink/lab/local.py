@@ -33,6 +33,7 @@ class LocalLink(Link):
     """
 
     transmitter_kind: type[Transmitter] = Transmitter
+    receiver_kind: type[Receiver] = Receiver
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class LocalLink(Link):
     def _receiver(self, settings: TransmissionSettings) -> Receiver:
         names = _needed(settings, settings.receiver.network)
         if names not in self._receivers:
-            self._receivers[names] = Receiver.load(self._sources(names), self._device)
+            self._receivers[names] = self.receiver_kind.load(self._sources(names), self._device)
         return self._receivers[names]
 
     def _sources(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -96,8 +96,11 @@ class Receiver:
         if received.header is None:
             yield Lost(Outcome.OUTAGE, (HEADER,))
             return
-        job = Job(received, settings, transmission, self.network)
-        yield from DECODERS[received.scheme](job)
+        yield from self.decode(Job(received, settings, transmission, self.network))
+
+    def decode(self, job: Job) -> Generator[Event, None, None]:
+        """What the scheme makes of a message behind the radio: all events after `Demodulated`."""
+        yield from DECODERS[job.received.scheme](job)
 
 
 def _verdicts(received: Received) -> tuple[PayloadVerdict, ...]:

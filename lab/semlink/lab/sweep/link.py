@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Generator, Hashable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
 
-from semlink.core.events import Encoded
+from semlink.core.events import Encoded, Event, Progress
 from semlink.core.frame import Frame
 from semlink.core.pictures import Rgb, Size, photo_digest
+from semlink.core.received import ReceivedBits
 from semlink.core.settings import PhotoSettings, TransmissionSettings
 from semlink.lab.local import LocalLink
+from semlink.lab.sweep.latest import Latest
+from semlink.receiver.loading import Network
+from semlink.receiver.receiver import Receiver
+from semlink.receiver.schemes.job import Job
 from semlink.transmitter.segmentation import Segmenter
 from semlink.transmitter.sqgan.tokenizer import Tokenizer
 from semlink.transmitter.transmitter import Transmitter
 
-V = TypeVar("V")
 MAPS = 32  # of photos, kept for other schemes
 FRAMES = 4  # of one photo, kept for other levels and seeds; some megabytes each
-
-
-class Latest(Generic[V]):
-    """The values that were last asked for.
-
-    Args:
-        most: how many are kept.
-    """
-
-    def __init__(self, most: int):
-        self._most = most
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
-
-    def get(self, key: Hashable) -> V | None:
-        """The value, if it is still there."""
-        if key in self._values:
-            self._values.move_to_end(key)
-        return self._values.get(key)
-
-    def keep(self, key: Hashable, value: V) -> V:
-        """Remembers a value; the one that was not asked for the longest goes."""
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-        return value
+PICTURES = 4  # kept for levels at which the same bits arrive; a photo's size each
 
 
 class OnceSegmenter(Segmenter):
@@ -106,10 +84,39 @@ class OnceTransmitter(Transmitter):
         return frame, replace(encoded, segment_s=max(encoded.segment_s, answer_s))
 
 
+class OnceReceiver(Receiver):
+    """Decodes the same bits once, at however many noise levels they arrive alike.
+
+    The seconds that it states are those that the work took when it was done.
+    """
+
+    def __init__(self, networks: Mapping[str, Network]):
+        super().__init__(networks)
+        self._decoded = Latest[tuple[Event, ...]](PICTURES)
+
+    def decode(self, job: Job) -> Generator[Event, None, None]:
+        """As `Receiver.decode`; samples never arrive alike."""
+        if not all(isinstance(payload, ReceivedBits) for payload in job.received.payloads):
+            yield from super().decode(job)
+            return
+        sent = job.transmission
+        key = (job.received, job.settings, sent.seed, sent.photo_digest)
+        yield from self._decoded.get(key) or self._decode(key, job)
+
+    def _decode(self, key: Hashable, job: Job) -> Generator[Event, None, None]:
+        events: list[Event] = []
+        for event in super().decode(job):
+            yield event
+            if not isinstance(event, Progress):
+                events.append(event)
+        self._decoded.keep(key, tuple(events))
+
+
 class SweepLink(LocalLink):
-    """As `LocalLink`, with the same results; what a photo becomes is kept for a while."""
+    """As `LocalLink`, with the same results; what was made is kept for a while."""
 
     transmitter_kind = OnceTransmitter
+    receiver_kind = OnceReceiver
 
 
 def _encoding(settings: TransmissionSettings) -> str:

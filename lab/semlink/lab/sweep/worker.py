@@ -21,6 +21,7 @@ from semlink.lab.link import Link
 from semlink.lab.photo import Photo
 from semlink.lab.result import Result
 from semlink.lab.sweep.grid import Task, Unit
+from semlink.lab.sweep.latest import Latest
 from semlink.lab.sweep.origin import weights
 from semlink.lab.sweep.rows import Row, Values, asked, ended, failed
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 120.0
 PAUSE_S = 0.5
+MEASURED = 4  # pictures whose metrics are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ class Worker:
     def __init__(self, work: Work):
         self._work = work
         self._evaluators: dict[str, Evaluator] = {}
+        self._latest = Latest[tuple[object, Values]](MEASURED)
         self._answered = False
 
     def rows(self, job: Job) -> Iterator[Row]:
@@ -167,10 +170,15 @@ class Worker:
         return {"weights": weights(task.settings, self._work.folders)}
 
     def _measured(self, result: Result, job: Job) -> Values:
+        """Of a picture that the link has kept, what was measured when it was made."""
         if not self._work.metrics:
             return {}
-        evaluator = self._evaluators.get(job.taxonomy) or self._evaluator(job.taxonomy)
-        return dict(evaluator.row(result, job.truth))
+        known = self._latest.get(id(result.ending))
+        if known is None:
+            evaluator = self._evaluators.get(job.taxonomy) or self._evaluator(job.taxonomy)
+            found = dict(evaluator.row(result, job.truth))
+            known = self._latest.keep(id(result.ending), (result.ending, found))
+        return known[1]
 
     def _evaluator(self, taxonomy: str) -> Evaluator:
         from semlink.lab.metrics import Evaluator
