@@ -14,6 +14,7 @@ from semlink.core.errors import STATUS, Cancelled, SemlinkError
 from semlink.lab import options as opt
 from semlink.lab.bench_cli import bench
 from semlink.lab.models_cli import models
+from semlink.lab.report_cli import replay, report
 from semlink.lab.sweep_cli import sweep
 from semlink.lab.train_cli import train
 
@@ -27,6 +28,8 @@ app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
 app.add_typer(train, name="train")
 app.command()(sweep)
+app.command()(report)
+app.command()(replay)
 
 ONE_HOST = "This machine"
 

@@ -142,17 +142,27 @@ def spell_out(plan: Plan) -> Grid:
         NotFound: there are no photos.
         InvalidInput: a setting is unknown or wrong, or two systems or channels share a name.
     """
+    cells, folders = cells_of(plan)
+    photos = find_photos(plan.photos)
+    seeds = tuple(dict.fromkeys(plan.seeds))
+    return Grid(photos, cells, seeds, folders, bool(plan.stop_when))
+
+
+def cells_of(plan: Plan) -> tuple[tuple[Cell, ...], tuple[Path, ...]]:
+    """The points of a plan's grid, and the folders of networks that it names.
+
+    Raises:
+        InvalidInput: as `spell_out`.
+    """
     folders: dict[Path, None] = {}
     cells: dict[str, Cell] = {}
     for fields, names in _combinations(plan):
         settings, own = settings_and_folders(fields)
         folders |= dict.fromkeys(own)
-        digest = _digest(settings_text(settings.model_copy(update={"seed": 0})))
+        digest = settings_digest(settings)
         system, channel, options = names
         cells.setdefault(digest, Cell(len(cells), system, channel, options, settings, digest))
-    photos = find_photos(plan.photos)
-    seeds = tuple(dict.fromkeys(plan.seeds))
-    return Grid(photos, tuple(cells.values()), seeds, tuple(folders), bool(plan.stop_when))
+    return tuple(cells.values()), tuple(folders)
 
 
 def _combinations(plan: Plan) -> Iterator[tuple[Fields, tuple[str, str, str]]]:
@@ -187,9 +197,19 @@ def settings_text(settings: TransmissionSettings) -> str:
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
+def settings_digest(settings: TransmissionSettings) -> str:
+    """Of all settings but the seed."""
+    return _digest(settings_text(settings.model_copy(update={"seed": 0})))
+
+
 def key(photo: PhotoFile, cell: Cell, seed: int) -> str:
     """Of one row: the same for the same photo, settings and seed, in whatever sweep."""
-    return _digest(f"{photo.digest}\0{cell.digest}\0{seed}")
+    return row_key(photo.digest, cell.digest, seed)
+
+
+def row_key(photo_digest: str, cell_digest: str, seed: int) -> str:
+    """As `key`, of the digests of photo and cell."""
+    return _digest(f"{photo_digest}\0{cell_digest}\0{seed}")
 
 
 def _digest(text: str) -> str:
