@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from semlink.core.errors import CorruptData
 from semlink.core.headers import (
+    FINGERPRINTS,
     MAX_BYTES,
     MAX_CLASSES,
     MAX_WORKING_PIXELS,
+    TOKENS_VERSION,
     VERSION,
     MapHeader,
     PictureHeader,
@@ -35,15 +37,18 @@ picture_headers = st.builds(PictureHeader, photo_sizes, working_sizes, working_s
 token_headers = st.builds(
     TokensHeader,
     photo_sizes,
-    st.builds(Size, st.integers(1, 128), st.integers(1, 128)),
-    st.integers(0, 65535),
-)
+    st.integers(2, 16).map(lambda count: 32 * count),
+    st.integers(0, FINGERPRINTS - 1),
+    st.booleans(),
+    st.booleans(),
+).filter(lambda header: header.working.pixels <= MAX_WORKING_PIXELS)
 
 Header = MapHeader | PictureHeader | TokensHeader
 MAP = MapHeader(Size(360, 480), Size(192, 256), "camvid11", 12, (0, 2, 11))
 PICTURE = PictureHeader(Size(360, 480), Size(192, 256), Size(96, 128))
-TOKENS = TokensHeader(Size(360, 480), Size(12, 16), 51234)
-HEADERS: list[Header] = [MAP, PICTURE, TOKENS]
+TOKENS = TokensHeader(Size(360, 480), 192, 12345, map_table=True, picture_table=False)
+PACKED: list[Header] = [MAP, PICTURE]  # by msgpack
+HEADERS: list[Header] = [*PACKED, TOKENS]
 
 
 def sizes_of(header: Header) -> list[Size]:
@@ -62,11 +67,11 @@ def test_round_trip(header: Header) -> None:
     [
         (MAP, "9801cd0168cd01e0ccc0cd0100a863616d76696431310cc4020508"),
         (PICTURE, "9701cd0168cd01e0ccc0cd010060cc80"),
-        (TOKENS, "9601cd0168cd01e00c10cdc822"),
+        (TOKENS, "25e6c0e802e003"),
     ],
 )
 def test_they_are_small_and_their_bytes_never_change(header: Header, expected: str) -> None:
-    assert header.to_bytes().hex() == expected  # else VERSION must rise
+    assert header.to_bytes().hex() == expected  # else its version must rise
 
 
 def test_the_longest_that_a_photo_can_have_fits() -> None:
@@ -115,7 +120,7 @@ fields = st.one_of(
 )  # fmt: skip
 
 
-@given(st.sampled_from(HEADERS), st.integers(0, 7), fields)
+@given(st.sampled_from(PACKED), st.integers(0, 7), fields)
 def test_any_value_in_any_place(header: Header, place: int, value: object) -> None:
     row = msgpack.unpackb(header.to_bytes())
     row[place % len(row)] = value
@@ -133,9 +138,27 @@ def test_cut_short_or_too_long(header: Header) -> None:
 
 
 def test_one_header_is_not_taken_for_another() -> None:
-    for one, other in ((MAP, PictureHeader), (PICTURE, MapHeader)):
-        with pytest.raises(CorruptData):
-            other.from_bytes(one.to_bytes())
+    for one in HEADERS:
+        for other in HEADERS:
+            if one is not other:
+                with pytest.raises(CorruptData):
+                    type(other).from_bytes(one.to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (bytes([TOKENS_VERSION + 1 << 4 | 5, 0, 0, 100, 100]), "version"),
+        (bytes([TOKENS_VERSION << 4 | 5, 0, 0, 0, 100]), "size is not within"),
+        (bytes([TOKENS_VERSION << 4 | 15, 0, 0, 1, 100]), "size is not within"),  # 512x51200
+        (bytes([TOKENS_VERSION << 4 | 5, 0, 0, *(0xFF, 0xFF, 0xFF, 0x7F) * 2]), "not within"),
+        (bytes([TOKENS_VERSION << 4 | 5, 0, 0, 0xE4, 0, 100]), "does not end where it should"),
+        (bytes([TOKENS_VERSION << 4 | 5, 0, 0, *[0x80] * 8]), "does not end where it should"),
+    ],
+)
+def test_bounds_of_the_tokens(data: bytes, reason: str) -> None:
+    with pytest.raises(CorruptData, match=reason):
+        TokensHeader.from_bytes(data)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,16 @@ from semlink.core.codecs.tokens import IndexTable, IndexTables
 from semlink.core.errors import CorruptData
 from semlink.core.phy.modulation import sent_bytes
 from semlink.core.phy.radio import Radio
-from semlink.core.pictures import Rgb, Size
-from semlink.lab.bench_tokens import FRACTIONS, measure, measure_random, random_photos
+from semlink.core.pictures import Rgb
+from semlink.lab import bench_tokens
+from semlink.lab.bench_tokens import (
+    FRACTIONS,
+    HEADERS,
+    Row,
+    measure,
+    measure_random,
+    random_photos,
+)
 from semlink.lab.cli import app
 from semlink.lab.photo_tokens import photo_tokens
 from semlink.lab.training.token_tables import learn
@@ -27,22 +35,36 @@ def photos() -> list[Rgb]:
     return list(blocks.repeat(16, axis=1).repeat(16, axis=2))
 
 
-def test_fewer_bits_than_were_published_at_the_published_size() -> None:
-    rows = [row for row in measure_random() if row.grid == "16x32"]
+@pytest.fixture(scope="module")
+def random_rows() -> list[Row]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench_tokens, "RANDOM_PHOTOS", 4)
+        return measure_random()
+
+
+@pytest.mark.parametrize(
+    ("grid", "published"),
+    [("16x32", [1524, 2544, 5104, 11264]), ("12x16", [564, 944, 1904, 4224])],  # by hand
+)
+def test_fewer_bits_than_were_published(
+    random_rows: list[Row], grid: str, published: list[int]
+) -> None:
+    rows = [row for row in random_rows if row.grid == grid]
     assert [row.fraction for row in rows] == list(FRACTIONS)
-    assert [row.published for row in rows] == [1524, 2544, 5104, 11264]  # by hand
+    assert [row.published for row in rows] == published
     assert rows[0].saved > 0.3
     assert all(row.saved >= 0 for row in rows)
     assert rows[-1].mask <= 32  # a full grid needs no mask
 
 
 def test_what_is_counted_is_what_is_sent() -> None:
-    (photo,) = [next(random_photos(Size(12, 16)))]
+    photo = next(random_photos(HEADERS[1]))
     row = measure([photo], bits_per_index=10)[2]
     assert row.sent == 8 * sent_bytes(photo.message(76, 76), Radio())
 
 
-def test_the_command_prints_a_table() -> None:
+def test_the_command_prints_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_tokens, "RANDOM_PHOTOS", 1)
     result = CliRunner().invoke(app, ["bench", "tokens"])
     assert result.exit_code == 0, result.output
     assert "16x32" in result.output

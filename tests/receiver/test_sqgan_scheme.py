@@ -87,7 +87,7 @@ def decode(receiver: Receiver, network: SqganNetwork) -> Decode:
             "map": bits("map", of_map, lost_map),
             "picture": bits("picture", of_picture, lost_picture),
         } | changed
-        plain = TokensHeader(Size(300, 400), GRID, network.tables.fingerprint)
+        plain = TokensHeader(Size(300, 400), 384, network.tables.fingerprint)
         packed = replace(plain, **(header or {})).to_bytes()  # type: ignore[arg-type]
         kept = tuple(one for one in arrived.values() if one is not None)
         received = Received(Scheme.SQGAN, packed, (), kept)
@@ -193,8 +193,8 @@ def test_networks_of_other_schemes_are_refused(decode: Decode) -> None:
 
 
 def test_a_picture_beyond_all_bounds_is_refused(decode: Decode) -> None:
-    with pytest.raises(CorruptData, match="exceed"):
-        decode(header={"grid": Size(128, 128)})
+    with pytest.raises(CorruptData, match="a size is not within"):
+        decode(header={"photo": Size(1000, 10), "short_side": 512})
 
 
 def test_a_missing_payload_is_corrupt(decode: Decode) -> None:

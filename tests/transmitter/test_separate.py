@@ -15,7 +15,7 @@ from semlink.core.errors import InvalidInput
 from semlink.core.headers import PictureHeader
 from semlink.core.message import BitsPayload, Message, SamplesPayload
 from semlink.core.phy.modulation import modulate, sent_bytes
-from semlink.core.phy.radio import CONTROL_BYTES, Radio
+from semlink.core.phy.radio import Radio
 from semlink.core.pictures import Rgb, Size, read_photo, resize, working_size
 from semlink.core.schemes import SEPARATE, Scheme
 from semlink.core.settings import MULTIPLE, TransmissionSettings, settings_from_fields
@@ -234,5 +234,6 @@ def test_kodak(scheme: Scheme, kodak: Path) -> None:
         message = encode(scheme, source)
         granted = source.radio.most_bytes
         assert granted is not None
-        most = granted - len(message.header) - CONTROL_BYTES
-        assert 0.97 * most <= len(only_bits(message).data) <= most
+        size = len(only_bits(message).data)
+        most = granted - len(message.header) - source.radio.control_bytes([size])
+        assert 0.97 * most <= size <= most

@@ -109,7 +109,9 @@ def test_the_most_important_tokens_travel(
     fractions = map_fraction, picture_fraction
     message = encoded(source, map_fraction=map_fraction, picture_fraction=picture_fraction)
     header = TokensHeader.from_bytes(message.header)
-    assert header == TokensHeader(Size(240, 320), GRID, tokenizer.tables.fingerprint)
+    assert header.photo == Size(240, 320)
+    assert header.working == WORKING
+    assert header.fingerprint == tokenizer.tables.fingerprint
     for found, tokens, fraction in zip(
         arrived(message, tokenizer), scored, fractions, strict=True
     ):
@@ -135,7 +137,7 @@ def test_tokens_travel_in_several_blocks(source: Source) -> None:
 
 
 @pytest.mark.parametrize("free_header", [False, True])
-@pytest.mark.parametrize("most_bytes", [70, 110, 180])
+@pytest.mark.parametrize("most_bytes", [60, 100, 170])
 def test_a_budget_of_bytes_is_kept_and_filled(
     source: Source, most_bytes: int, free_header: bool
 ) -> None:
@@ -161,9 +163,9 @@ def test_a_budget_keeps_map_and_picture_in_proportion_until_one_is_whole(
         message = encoded(source, radio, map_fraction=0.6, picture_fraction=0.2)
         return tuple(found.positions.size for found in arrived(message, tokenizer))
 
-    of_map, of_picture = counts(90)
+    of_map, of_picture = counts(80)
     assert of_map == pytest.approx(3 * of_picture, abs=3)
-    of_map, of_picture = counts(190)
+    of_map, of_picture = counts(180)
     assert of_map == 192
     assert of_picture > 192 / 3
 
@@ -173,7 +175,7 @@ def test_a_large_budget_sends_all(source: Source, tokenizer: Tokenizer) -> None:
     assert [found.positions.size for found in arrived(message, tokenizer)] == [192, 192]
 
 
-@pytest.mark.parametrize("budget", [{"most_bytes": 25}, {"granted_uses": 500}])
+@pytest.mark.parametrize("budget", [{"most_bytes": 15}, {"granted_uses": 300}])
 def test_a_budget_that_is_too_small_is_refused_with_the_least(
     source: Source, budget: dict[str, int]
 ) -> None:

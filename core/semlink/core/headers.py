@@ -10,14 +10,18 @@ import msgpack
 
 from semlink.core.errors import CorruptData
 from semlink.core.pictures import DEFAULT_LIMITS, Size, working_size
+from semlink.core.settings import MULTIPLE
+from semlink.core.varint import read_varint, varint
 
 VERSION = 1
 MAX_BYTES = 256
 MAX_CLASSES = 256
 MAX_WORKING_PIXELS = 1 << 20
 MAX_FACTOR = 64
-MAX_TOKENS = 1 << 14
 MAX_SIDE = 512
+TOKENS_VERSION = 2  # of `TokensHeader`
+TOKENS_FIXED_BYTES = 3
+FINGERPRINTS = 1 << 14
 
 H = TypeVar("H")
 
@@ -197,21 +201,35 @@ class PictureHeader:
 
 @dataclass(frozen=True)
 class TokensHeader:
-    """Header of the tokens of a map and of a picture.
+    """Header of the tokens of a map and of a picture, which are often few: seven bytes as a rule.
 
     Attributes:
         photo: size of the photo, so that the user gets back what was sent.
-        grid: rows and columns of either's tokens; how many pixels are one, the network knows.
-        fingerprint: of the network whose codewords they are, 0 .. 65535.
+        short_side: of the working picture, a multiple of 32 up to 512; how many pixels are one
+            token, the network knows.
+        fingerprint: of the network whose codewords they are, 0 .. FINGERPRINTS - 1.
+        map_table: whether the map's indices follow the network's table; else all codewords are
+            alike.
+        picture_table: the same of the picture's.
     """
 
     photo: Size
-    grid: Size
+    short_side: int
     fingerprint: int
+    map_table: bool = True
+    picture_table: bool = True
+
+    @property
+    def working(self) -> Size:
+        """Of the working picture, as the transmitter makes it of the photo."""
+        return working_size(self.photo, self.short_side, MULTIPLE)
 
     def to_bytes(self) -> bytes:
-        """Packed array: version, photo, grid, fingerprint."""
-        return bytes(msgpack.packb([VERSION, *self.photo, *self.grid, self.fingerprint]))
+        """Version and size, half a byte each; two bytes of fingerprint and flags; the photo."""
+        first = TOKENS_VERSION << 4 | self.short_side // MULTIPLE - 1
+        marked = self.fingerprint << 2 | self.map_table << 1 | self.picture_table
+        sides = b"".join(map(varint, self.photo))
+        return bytes([first]) + marked.to_bytes(2, "little") + sides
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TokensHeader:
@@ -220,15 +238,27 @@ class TokensHeader:
         Raises:
             CorruptData: anything but a header written by this version, within its bounds.
         """
-        return _read(cls._parse, data)
+        try:
+            return cls._parse(data)
+        except ValueError as error:
+            raise _unreadable(data, error) from error
 
     @classmethod
-    def _parse(cls, fields: list[Any]) -> TokensHeader:
-        photo_h, photo_w, rows, columns, fingerprint = fields
-        if type(fingerprint) is not int or not 0 <= fingerprint <= 0xFFFF:
-            raise ValueError("its fingerprint is out of bounds")
-        photo = _bounded(photo_h, photo_w, DEFAULT_LIMITS.pixels)
-        return cls(photo, _bounded(rows, columns, MAX_TOKENS), fingerprint)
+    def _parse(cls, data: bytes) -> TokensHeader:
+        if len(data) < TOKENS_FIXED_BYTES:
+            raise ValueError("it is too short")
+        version, size = divmod(data[0], 16)
+        if version != TOKENS_VERSION:
+            raise ValueError(f"its version is {version}, not {TOKENS_VERSION}")
+        fingerprint, flags = divmod(int.from_bytes(data[1:TOKENS_FIXED_BYTES], "little"), 4)
+        height, rest = read_varint(data[TOKENS_FIXED_BYTES:])
+        width, rest = read_varint(rest)
+        if rest:
+            raise ValueError("it is too long")
+        photo = _bounded(height, width, DEFAULT_LIMITS.pixels)
+        header = cls(photo, MULTIPLE * (size + 1), fingerprint, bool(flags >> 1), bool(flags & 1))
+        _bounded(*header.working, MAX_WORKING_PIXELS)
+        return header
 
 
 def _read(parse: Callable[[list[Any]], H], data: bytes) -> H:
@@ -236,12 +266,16 @@ def _read(parse: Callable[[list[Any]], H], data: bytes) -> H:
     try:
         return parse(_fields(data))
     except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise CorruptData(
-            f"the header cannot be read: {error}.",
-            field="header",
-            value=f"{len(data)} bytes",
-            cure="Use the same version on both ends of the link.",
-        ) from error
+        raise _unreadable(data, error) from error
+
+
+def _unreadable(data: bytes, error: Exception) -> CorruptData:
+    return CorruptData(
+        f"the header cannot be read: {error}.",
+        field="header",
+        value=f"{len(data)} bytes",
+        cure="Use the same version on both ends of the link.",
+    )
 
 
 def _fields(data: bytes) -> list[Any]:

@@ -19,7 +19,7 @@ import numpy as np
 from rich.table import Table
 
 from semlink.core.codecs.tokens import IndexTable, IndexTables
-from semlink.core.headers import TokensHeader
+from semlink.core.headers import FINGERPRINTS, TokensHeader
 from semlink.core.message import BitsPayload
 from semlink.core.phy.modulation import header_bytes
 from semlink.core.phy.radio import Radio
@@ -31,9 +31,12 @@ from semlink.lab.photo_tokens import photo_tokens
 from semlink.transmitter.schemes.sqgan import Scored
 
 FRACTIONS = (0.05, 0.15, 0.4, 1.0)
-GRIDS = (Size(16, 32), Size(12, 16))
 CODES = 1024
-PHOTO = Size(1024, 2048)
+TOKEN_SIDE = 16  # pixels
+HEADERS = (  # of photos of Cityscapes, as published, and of CamVid, as by default
+    TokensHeader(Size(1024, 2048), 256, FINGERPRINTS - 1),
+    TokensHeader(Size(720, 960), 192, FINGERPRINTS - 1),
+)
 RANDOM_PHOTOS = 20
 CORRELATION = 2.0  # length over which random scores are alike, in positions
 ROUGHNESS = 0.3  # standard deviation of the noise on them, whose own is 1
@@ -93,7 +96,7 @@ def measure_photos(
 
 def measure_random() -> list[Row]:
     """`measure` over random tokens whose scores are smooth, in both grids alike on no account."""
-    return [row for grid in GRIDS for row in measure(random_photos(grid), bits_per_index=10)]
+    return [row for one in HEADERS for row in measure(random_photos(one), bits_per_index=10)]
 
 
 def measure(photos: Iterable[Scored], *, bits_per_index: int) -> list[Row]:
@@ -107,11 +110,11 @@ def measure(photos: Iterable[Scored], *, bits_per_index: int) -> list[Row]:
     return [_row(photos, fraction, bits_per_index) for fraction in FRACTIONS]
 
 
-def random_photos(grid: Size) -> Iterator[Scored]:
+def random_photos(header: TokensHeader) -> Iterator[Scored]:
     """Codewords that are all alike likely, at random fields' highest places."""
     table = IndexTable.uniform(CODES)
-    tables = IndexTables(table, table, fingerprint=0xFFFF)
-    header = TokensHeader(PHOTO, grid, tables.fingerprint).to_bytes()
+    tables = IndexTables(table, table, header.fingerprint)
+    grid = Size(*(side // TOKEN_SIDE for side in header.working))
     for seed in range(RANDOM_PHOTOS):
         generator = np.random.default_rng(seed)
         yield Scored(header, _tokens(grid, generator), _tokens(grid, generator), tables)

@@ -58,6 +58,6 @@ def _codec_uses(view: View, settings: TransmissionSettings, radio: Radio) -> int
     most_bytes = radio.most_payload_bytes(header_bytes, DEFAULT_MCS)
     assert most_bytes is not None, "a budget was refused"
     least_bytes = fit(CODECS[settings.scheme], view.picture, most_bytes).least_bytes
-    header = radio.header_layout(header_bytes, bits_payloads=1)
     payload = coded_layout(max(most_bytes, least_bytes), DEFAULT_MCS)
+    header = radio.header_layout(header_bytes, [payload.payload_bytes])
     return payload.channel_uses + (header.channel_uses if header else 0)

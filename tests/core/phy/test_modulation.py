@@ -36,7 +36,7 @@ def test_streams_are_the_header_and_the_payloads_in_order() -> None:
     frame = modulate(message(TOKENS, MAP), Radio())
     assert [stream.name for stream in frame.streams] == ["header", "tokens", "map"]
     assert frame.header is None
-    assert frame.streams[0].layout == Radio().header_layout(16, 1)
+    assert frame.streams[0].layout == Radio().header_layout(16, [len(TOKENS.data)])
 
 
 def test_a_free_header_rides_beside_the_streams() -> None:
@@ -77,9 +77,9 @@ def test_a_grid_makes_whole_slots_and_counts_what_is_used(grid: ResourceGrid) ->
 
 def test_bytes_are_counted_with_the_header_and_control_information() -> None:
     sent = message(TOKENS, MAP)
-    assert header_bytes(sent, Radio()) == 16 + 4
+    assert header_bytes(sent, Radio()) == 16 + 3
     assert header_bytes(sent, Radio(free_header=True)) == 16
-    assert sent_bytes(sent, Radio()) == 16 + 4 + 250
+    assert sent_bytes(sent, Radio()) == 16 + 3 + 250
     header = modulate(sent, Radio()).streams[0].layout
     assert isinstance(header, CodedLayout)
     assert header.payload_bytes == header_bytes(sent, Radio())

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from semlink.core.errors import InvalidInput
@@ -49,11 +49,12 @@ def test_the_users_scheme_goes_first_and_the_header_keeps_its_own() -> None:
 
 
 def test_a_free_header_has_no_layout_and_no_control_information() -> None:
-    assert Radio(free_header=True).header_layout(20, 3) is None
-    assert Radio(free_header=True).control_bytes(3) == 0
-    layout = Radio().header_layout(20, 3)
+    sizes = (1, 127, 128, 16_383, 16_384)
+    assert Radio(free_header=True).header_layout(20, sizes) is None
+    assert Radio(free_header=True).control_bytes(sizes) == 0
+    layout = Radio().header_layout(20, sizes)
     assert layout
-    assert layout.payload_bytes == 32
+    assert layout.payload_bytes == 20 + 2 + 2 + 3 + 3 + 4
 
 
 @given(st.integers(0, 200_000), names)
@@ -71,11 +72,19 @@ def test_a_larger_payload_never_takes_less(mcs: str, size: int, more: int) -> No
 
 
 @given(st.integers(40, 100_000), st.integers(0, 30), names, st.booleans())
+@example(20 + 2 + 127, 20, DEFAULT_MCS, False)
+@example(20 + 3 + 127, 20, DEFAULT_MCS, False)
 def test_a_budget_of_bytes_counts_the_header_even_if_it_is_free(
     most: int, header_bytes: int, mcs: str, free: bool
 ) -> None:
     radio = Radio(most_bytes=most, free_header=free)
-    assert radio.most_payload_bytes(header_bytes, mcs) == most - header_bytes - 4 * (not free)
+    largest = radio.most_payload_bytes(header_bytes, mcs)
+    assert largest
+
+    def total(payload_bytes: int) -> int:
+        return header_bytes + radio.control_bytes([payload_bytes]) + payload_bytes
+
+    assert total(largest) <= most < total(largest + 1)
 
 
 @given(st.sampled_from(GRIDS), st.integers(2000, 100_000), names, st.booleans())
@@ -85,10 +94,10 @@ def test_the_largest_payload_takes_what_a_grant_leaves(
     radio = Radio(grid=grid, granted_uses=granted, free_header=free)
     largest = radio.most_payload_bytes(20, mcs)
     assert largest
-    header = radio.header_layout(20, 1)
 
     def total(payload_bytes: int) -> int:
         uses = radio.air_uses(coded_layout(payload_bytes, mcs).channel_uses)
+        header = radio.header_layout(20, [payload_bytes])
         return uses + (radio.air_uses(header.channel_uses) if header else 0)
 
     assert total(largest) <= granted < total(largest + 1)
@@ -96,7 +105,7 @@ def test_the_largest_payload_takes_what_a_grant_leaves(
 
 def test_there_is_no_largest_payload_without_a_budget() -> None:
     assert Radio().most_payload_bytes(20, DEFAULT_MCS) is None
-    assert Radio().remaining_uses(20, 1) is None
+    assert Radio().remaining_uses(20) is None
 
 
 @pytest.mark.parametrize(("field", "value"), [("bpp", 0.003), ("cpp", 0.002)])
@@ -118,7 +127,7 @@ def test_the_strongest_scheme_is_the_least_efficient_that_fits(
     grid: ResourceGrid | None, granted: int, payload_bytes: int
 ) -> None:
     radio = Radio(grid=grid, granted_uses=granted)
-    left = radio.remaining_uses(20, 1)
+    left = radio.remaining_uses(20, last_bytes=payload_bytes)
     assert left is not None
     fitting = [
         mcs for mcs in MCS.values() if coded_layout(payload_bytes, mcs.name).channel_uses <= left

@@ -19,6 +19,7 @@ from semlink.core.phy.layouts import (
 )
 from semlink.core.phy.radio import HEADER, Radio, exceeded_budget, impossible_budget
 from semlink.core.phy.samples import samples_to_symbols
+from semlink.core.varint import varint
 
 
 def modulate(message: Message, radio: Radio) -> Frame:
@@ -51,7 +52,7 @@ def stream_layouts(message: Message, radio: Radio) -> list[Layout]:
     _check_payloads(message.payloads)
     _check_asked(message.payloads, radio)
     layouts = [_nominal(payload, radio) for payload in message.payloads]
-    header = radio.header_layout(len(message.header), _coded(message))
+    header = radio.header_layout(len(message.header), _coded_bytes(message))
     if header:
         layouts.insert(0, header)
     _check_budget(message, layouts, radio)
@@ -64,11 +65,10 @@ def control_information(layouts: Sequence[Layout]) -> bytes:
     """What the header says of the payloads of bits: MCS, number of blocks and length of each.
 
     The first byte has the MCS's index in its lower half and one less than the least number of
-    blocks in its upper half; three bytes of length follow, the lowest first.
+    blocks in its upper half; the length follows in one to four bytes, see `core.varint`.
     """
     return b"".join(
-        bytes([layout.scheme.index | layout.least_blocks - 1 << 4])
-        + layout.payload_bytes.to_bytes(3, "little")
+        bytes([layout.scheme.index | layout.least_blocks - 1 << 4]) + varint(layout.payload_bytes)
         for layout in layouts
         if isinstance(layout, CodedLayout)
     )
@@ -76,18 +76,17 @@ def control_information(layouts: Sequence[Layout]) -> bytes:
 
 def header_bytes(message: Message, radio: Radio) -> int:
     """Bytes of the header, control information included."""
-    return len(message.header) + radio.control_bytes(_coded(message))
+    return len(message.header) + radio.control_bytes(_coded_bytes(message))
 
 
 def sent_bytes(message: Message, radio: Radio) -> int:
     """Bytes of header, control information and payloads."""
-    payloads = [p for p in message.payloads if isinstance(p, BitsPayload)]
-    return header_bytes(message, radio) + sum(len(payload.data) for payload in payloads)
+    return header_bytes(message, radio) + sum(_coded_bytes(message))
 
 
-def _coded(message: Message) -> int:
-    """Number of payloads of bits."""
-    return sum(isinstance(payload, BitsPayload) for payload in message.payloads)
+def _coded_bytes(message: Message) -> list[int]:
+    """Sizes of the payloads of bits."""
+    return [len(p.data) for p in message.payloads if isinstance(p, BitsPayload)]
 
 
 def _nominal(payload: Payload, radio: Radio) -> Layout:

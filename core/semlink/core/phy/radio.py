@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from semlink.core.choices import Preset
@@ -14,9 +14,9 @@ from semlink.core.phy.layouts import MAX_PAYLOAD_BYTES, CodedLayout, coded_layou
 from semlink.core.phy.mcs import HEADER_MCS, MCS, Mcs, mcs_named, protection
 from semlink.core.pictures import Size
 from semlink.core.settings import TransmissionSettings
+from semlink.core.varint import BITS, MOST_BYTES, varint_bytes
 
 HEADER = "header"  # name of the stream that carries it
-CONTROL_BYTES = 4  # per payload of bits: 1 for its MCS and number of blocks, 3 for its length
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,26 @@ class Radio:
             asked = self.asked.get(payload) or self.asked.get("")
         return asked.name if asked else default
 
-    def control_bytes(self, bits_payloads: int) -> int:
-        """Size of the control information of so many payloads of bits."""
-        return 0 if self.free_header else CONTROL_BYTES * bits_payloads
+    def control_bytes(self, payload_bytes: Iterable[int]) -> int:
+        """Size of the control information of payloads of bits, by their sizes.
 
-    def header_layout(self, header_bytes: int, bits_payloads: int) -> CodedLayout | None:
+        One byte each says their code and number of blocks, one to four their length.
+        """
+        return 0 if self.free_header else sum(1 + varint_bytes(size) for size in payload_bytes)
+
+    def header_layout(self, header_bytes: int, payload_bytes: Iterable[int]) -> CodedLayout | None:
         """Layout of the header with its control information; None if it is free.
+
+        Args:
+            header_bytes: size of the scheme's header.
+            payload_bytes: sizes of the payloads of bits.
 
         Raises:
             InvalidInput: both are empty.
         """
         if self.free_header:
             return None
-        total = header_bytes + self.control_bytes(bits_payloads)
+        total = header_bytes + self.control_bytes(payload_bytes)
         if not total:
             raise InvalidInput("a message of no header cannot be sent.", field="header")
         return coded_layout(total, self.mcs(HEADER, HEADER_MCS))
@@ -93,19 +100,23 @@ class Radio:
         return self.grid.data_uses(air_uses) if self.grid else max(0, air_uses)
 
     def remaining_uses(
-        self, header_bytes: int, bits_payloads: int, ahead: Sequence[CodedLayout] = ()
+        self,
+        header_bytes: int,
+        ahead: Sequence[CodedLayout] = (),
+        last_bytes: int | None = None,
     ) -> int | None:
         """Data symbols left for the last payload; None for no limit.
 
         Args:
             header_bytes: size of the scheme's header.
-            bits_payloads: how many there are in all.
             ahead: layouts of the payloads before the last.
+            last_bytes: size of the last, which the header says; None if it is of samples.
         """
         if self.granted_uses is None:
             return None
-        layout = self.header_layout(header_bytes, bits_payloads)
-        taken = [layout, *ahead] if layout else list(ahead)
+        sizes = [layout.payload_bytes for layout in ahead]
+        header = self.header_layout(header_bytes, [*sizes, last_bytes] if last_bytes else sizes)
+        taken = [header, *ahead] if header else list(ahead)
         uses = sum(self.air_uses(one.channel_uses) for one in taken)
         return self.data_uses(self.granted_uses - uses)
 
@@ -137,11 +148,24 @@ class Radio:
         Returns:
             Bytes; less than 1 if the others take all of it.
         """
+        if not self.has_budget:
+            return None
+        return max(
+            min(longest, self._most_of_length(longest, header_bytes, ahead, mcs))
+            for longest in ((1 << BITS * size) - 1 for size in range(1, MOST_BYTES + 1))
+        )
+
+    def _most_of_length(
+        self, longest: int, header_bytes: int, ahead: Sequence[CodedLayout], mcs: str
+    ) -> int:
+        """Bytes left for the last payload if its length takes what that of the longest does."""
         if self.most_bytes is not None:
-            others = header_bytes + sum(layout.payload_bytes for layout in ahead)
-            return self.most_bytes - others - self.control_bytes(len(ahead) + 1)
-        uses = self.remaining_uses(header_bytes, len(ahead) + 1, ahead)
-        return None if uses is None else largest_payload(uses, mcs)
+            sizes = [layout.payload_bytes for layout in ahead]
+            others = header_bytes + sum(sizes)
+            return self.most_bytes - others - self.control_bytes([*sizes, longest])
+        uses = self.remaining_uses(header_bytes, ahead, longest)
+        assert uses is not None, "there is a budget"
+        return largest_payload(uses, mcs)
 
     def strongest_mcs(self, header_bytes: int, payload_bytes: int) -> str | None:
         """The most robust scheme at which the only payload fits the granted channel uses.
@@ -149,7 +173,7 @@ class Radio:
         Returns:
             Its name, or None if the payload does not fit at any.
         """
-        uses = self.remaining_uses(header_bytes, 1)
+        uses = self.remaining_uses(header_bytes, last_bytes=payload_bytes)
         for mcs in sorted(MCS.values(), key=lambda mcs: (mcs.efficiency, mcs.bits_per_symbol)):
             if uses is None or coded_layout(payload_bytes, mcs.name).channel_uses <= uses:
                 return mcs.name

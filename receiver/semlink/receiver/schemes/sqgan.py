@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from semlink.core.codecs.tokens import IndexTable, Pieces, decode_indices, decode_masks
 from semlink.core.errors import CorruptData, InvalidInput
 from semlink.core.events import Denoised, Event, Lost, Outcome, Progress, Reconstructed
-from semlink.core.headers import MAX_WORKING_PIXELS, TokensHeader
+from semlink.core.headers import TokensHeader
 from semlink.core.pictures import Size, resize
 from semlink.core.received import ReceivedBits
 from semlink.core.tokens import SentTokens
@@ -40,12 +40,14 @@ def decode(job: Job) -> Generator[Event, None, None]:
     network = job.network(SqganNetwork)
     _check_network(header, network, job.settings.network)
     of_map, of_picture = job.received.bits(MAP), job.received.bits(PICTURE)
-    positions = _received_positions(job.received.bits(MASK), header.grid)
+    grid = network.config.grid(header.working)
+    positions = _received_positions(job.received.bits(MASK), grid)
     if positions is None:
         yield Lost(Outcome.LOST, (MASK, *(b.name for b in (of_map, of_picture) if not b.intact)))
         return
-    map_tokens = _received_tokens(of_map, header.grid, positions[0], network.tables.map)
-    tokens = _received_tokens(of_picture, header.grid, positions[1], network.tables.picture)
+    map_table, picture_table = _tables(header, network)
+    map_tokens = _received_tokens(of_map, grid, positions[0], map_table)
+    tokens = _received_tokens(of_picture, grid, positions[1], picture_table)
     label, paint = Timed(network.labels, network.device), Timed(network.picture, network.device)
     labels = label(map_tokens)
     yield Denoised(received_map=labels, denoised_map=labels, denoise_s=perf_counter() - started)
@@ -74,12 +76,15 @@ def _check_network(header: TokensHeader, network: SqganNetwork, name: str) -> No
             value=name,
             cure="Choose the network whose tokenizer the transmitter used.",
         )
-    if header.grid.pixels * network.multiple**2 > MAX_WORKING_PIXELS:
-        raise CorruptData(
-            f"the picture would exceed {MAX_WORKING_PIXELS} pixels.",
-            field="header",
-            value=header.grid,
-        )
+
+
+def _tables(header: TokensHeader, network: SqganNetwork) -> tuple[IndexTable, IndexTable]:
+    """Those that the indices of the map and of the picture follow."""
+    of_map, of_picture = network.tables.map, network.tables.picture
+    return (
+        of_map if header.map_table else of_map.plain,
+        of_picture if header.picture_table else of_picture.plain,
+    )
 
 
 def _received_positions(bits: ReceivedBits, grid: Size) -> Positions | None:

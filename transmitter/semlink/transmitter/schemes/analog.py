@@ -46,7 +46,7 @@ def to_samples(picture: Rgb) -> Float32[np.ndarray, "3 height width"]:
 
 def _sent_size(working: Size, header_bytes: int, radio: Radio) -> Size:
     """The largest that is granted, its aspect as near to the working picture's as it goes."""
-    uses = radio.remaining_uses(header_bytes, 0)
+    uses = radio.remaining_uses(header_bytes)
     if uses is None or CHANNELS * working.pixels <= SAMPLES_PER_USE * uses:
         return working
     pixels = SAMPLES_PER_USE * uses // CHANNELS

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from semlink.core.codecs.tokens import IndexTables, Pieces, encode_indices, encode_masks
+from semlink.core.codecs.tokens import (
+    IndexTable,
+    IndexTables,
+    Pieces,
+    encode_indices,
+    encode_masks,
+)
 from semlink.core.errors import InvalidInput
 from semlink.core.headers import TokensHeader
 from semlink.core.message import BitsPayload, Message
@@ -46,13 +52,13 @@ class Scored:
     """A photo's tokens, all of them, and what can be sent of them.
 
     Attributes:
-        header: of the message.
+        header: of the message, but for the tables that it will follow.
         map: most important first.
         picture: likewise.
         tables: of both codebooks.
     """
 
-    header: bytes
+    header: TokensHeader
     map: SentTokens
     picture: SentTokens
     tables: IndexTables
@@ -60,13 +66,16 @@ class Scored:
     def message(self, map_count: int, picture_count: int) -> Message:
         """The message of the most important tokens, at least one each."""
         of_map, of_picture = self.map.first(map_count), self.picture.first(picture_count)
-        mask = BitsPayload(MASK, encode_masks(of_map.mask, of_picture.mask), MASK_MCS)
+        mask = encode_masks(of_map.mask, of_picture.mask)
+        map_pieces, map_table = _cheapest(of_map, self.tables.map)
+        picture_pieces, picture_table = _cheapest(of_picture, self.tables.picture)
+        header = replace(self.header, map_table=map_table, picture_table=picture_table)
         payloads = (
-            mask,
-            _payload(MAP, encode_indices(of_map, self.tables.map), MAP_MCS),
-            _payload(PICTURE, encode_indices(of_picture, self.tables.picture), DEFAULT_MCS),
+            BitsPayload(MASK, mask, MASK_MCS),
+            _payload(MAP, map_pieces, MAP_MCS),
+            _payload(PICTURE, picture_pieces, DEFAULT_MCS),
         )
-        return Message(Scheme.SQGAN, self.header, payloads)
+        return Message(Scheme.SQGAN, header.to_bytes(), payloads)
 
     def largest(self, map_fraction: float, picture_fraction: float, radio: Radio) -> Message:
         """The message of most tokens within the budget; if none is, the smallest.
@@ -104,8 +113,15 @@ def scored_tokens(source: Source) -> Scored:
     scene, tokenizer = source.segment(), source.tokenizer()
     _check_classes(scene, tokenizer, source.settings.tokenizer)
     of_map, of_picture = tokenizer.tokens(source.picture, scene.labels)
-    header = TokensHeader(source.size, of_map.grid, tokenizer.tables.fingerprint)
-    return Scored(header.to_bytes(), of_map, of_picture, tokenizer.tables)
+    header = TokensHeader(source.size, source.settings.size, tokenizer.tables.fingerprint)
+    return Scored(header, of_map, of_picture, tokenizer.tables)
+
+
+def _cheapest(tokens: SentTokens, table: IndexTable) -> tuple[Pieces, bool]:
+    """The fewest bytes, and whether they follow the table or take all codewords as alike."""
+    learnt, plain = encode_indices(tokens, table), encode_indices(tokens, table.plain)
+    follow = len(learnt.data) <= len(plain.data)
+    return (learnt if follow else plain), follow
 
 
 def _payload(name: str, pieces: Pieces, mcs: str) -> BitsPayload:

@@ -18,7 +18,7 @@ from semlink.core.tokens import SentTokens
 
 PIECE_BYTES = (20, 40)  # if that is possible; a transport block adds 2 of CRC
 
-Indices = Int64[np.ndarray, " part"]
+Indices = Int64[np.ndarray, " _"]
 
 
 class Pieces(NamedTuple):
@@ -43,7 +43,8 @@ def encode_indices(tokens: SentTokens, table: IndexTable) -> Pieces:
     """The indices of tokens whose positions travel as a mask.
 
     The number of pieces is the one within PIECE_BYTES that takes the fewest bytes. As they
-    have the size of the largest, the tokens are dealt out evenly.
+    have the size of the largest, the tokens are dealt out evenly, but that the last piece has
+    fewer where they do not go round.
 
     Args:
         tokens: at least one, in any order.
@@ -78,7 +79,7 @@ def decode_indices(
     """
     arrived = [
         (where, indices)
-        for where, piece in zip(np.array_split(positions, len(pieces)), pieces, strict=True)
+        for where, piece in zip(_shared_out(positions, len(pieces)), pieces, strict=True)
         if piece is not None and (indices := _read(piece, where.size, table)) is not None
     ]
     nothing = np.zeros(0, np.int64)
@@ -98,11 +99,17 @@ def _in_travel_order(tokens: SentTokens) -> Indices:
 
 
 def _dealt(indices: Indices, table: IndexTable, count: int) -> Pieces:
-    pieces = [_piece(part, table) for part in np.array_split(indices, count)]
+    pieces = [_piece(part, table) for part in _shared_out(indices, count)]
     size = max(1, *map(len, pieces))
     data = b"".join(piece.ljust(size, b"\0") for piece in pieces)
     least = count * (size - 1) + 1  # with fewer bytes the pieces would be of another size
     return Pieces(data[: max(least, len(data.rstrip(b"\0")))], count)
+
+
+def _shared_out(tokens: Indices, count: int) -> list[Indices]:
+    """As many for each piece, and what is left over for the last."""
+    each = -(-tokens.size // count)
+    return np.split(tokens, [min(each * piece, tokens.size) for piece in range(1, count)])
 
 
 def _piece(indices: Indices, table: IndexTable) -> bytes:

@@ -91,7 +91,7 @@ def _cost(other: Mask | None, told: Told) -> float:
 def _written(of_map: Told, of_picture: Told) -> bytes:
     writer = Writer()
     for told, other in ((of_map, None), (of_picture, of_map.mask)):
-        writer.number(told.mask.size, int(told.mask.sum()) - 1)
+        _write_count(writer, told.mask, other)
         writer.number(len(TRUST), told.trust)
         if other is not None:
             writer.number(len(OTHER_TRUST), told.other_trust)
@@ -99,8 +99,25 @@ def _written(of_map: Told, of_picture: Told) -> bytes:
     return writer.finish() or b"\0"
 
 
+def _write_count(writer: Writer, mask: Mask, other: Mask | None) -> None:
+    """How many positions are sent, which often are as many as of the other grid."""
+    count = int(mask.sum())
+    if other is not None:
+        alike = count == int(other.sum())
+        writer.number(2, int(alike))
+        if alike:
+            return
+    writer.number(mask.size, count - 1)
+
+
+def _read_count(reader: Reader, grid: Size, other: Mask | None) -> int:
+    if other is not None and reader.number(2):
+        return int(other.sum())
+    return 1 + reader.number(grid.pixels)
+
+
 def _read(reader: Reader, grid: Size, other: Mask | None) -> Told:
-    sent = 1 + reader.number(grid.pixels)
+    sent = _read_count(reader, grid, other)
     trust = reader.number(len(TRUST))
     other_trust = 0 if other is None else reader.number(len(OTHER_TRUST))
     hints = _hints(other, OTHER_TRUST[other_trust], grid)

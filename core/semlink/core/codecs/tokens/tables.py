@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from semlink.core.errors import CorruptData
+from semlink.core.headers import FINGERPRINTS
 
 FILE = "index-tables.safetensors"
 TOTAL = 1 << 16
@@ -48,6 +49,11 @@ class IndexTable:
         """All codewords alike, but for what rounding leaves over."""
         return cls.learned(np.zeros(codes, np.int64))
 
+    @cached_property
+    def plain(self) -> IndexTable:
+        """That of a codebook of the same size whose codewords are all alike."""
+        return IndexTable.uniform(self.codes)
+
     @property
     def codes(self) -> int:
         """Size of the codebook."""
@@ -74,8 +80,8 @@ class IndexTables:
     Attributes:
         map: of the map's tokens.
         picture: of the picture's.
-        fingerprint: 0 .. 65535, of the network's weights and of these; it travels, so that a
-            receiver notices tokens of another network.
+        fingerprint: of the network's weights and of these, 0 .. FINGERPRINTS - 1; it travels, so
+            that a receiver notices tokens of another network.
     """
 
     map: IndexTable
@@ -110,7 +116,7 @@ def _fingerprint(folder: Path) -> int:
     checksum = 0
     for path in sorted(folder.glob("*.safetensors")):
         checksum = crc32(path.read_bytes(), checksum)
-    return checksum & 0xFFFF
+    return checksum % FINGERPRINTS
 
 
 def _read(path: Path, codes: dict[str, int]) -> list[IndexTable]:
