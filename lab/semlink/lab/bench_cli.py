@@ -153,6 +153,37 @@ def bench_tokens(
     tell(rows, json=json)
 
 
+@bench.command("erasures")
+def bench_erasures(
+    data: Annotated[Path, typer.Argument(metavar="CAMVID", help="CamVid's folder.")],
+    network: Annotated[str, typer.Option(help="SQ-GAN's, name or folder.")] = "sqgan-camvid",
+    fraction: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Of both grids' tokens that is sent.")
+    ] = 0.4,
+    photos: Annotated[
+        int | None, typer.Option(min=1, help="How many, evenly spread.", show_default="all")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of blocks.")] = 0,
+    device: opt.Device = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a document.")] = False,
+    json: opt.Json = False,
+) -> None:
+    """What SQ-GAN's pictures lose when transport blocks of tokens do not arrive."""
+    from semlink.lab.bench_erasures import measure, tell
+
+    rows = measure(
+        data,
+        network=network,
+        fraction=fraction,
+        split=split,
+        photos=photos,
+        seed=seed,
+        device=device,
+    )
+    tell(rows, json=json, markdown=markdown)
+
+
 @bench.command("denoisers")
 def bench_denoisers(
     data: Annotated[Path, typer.Argument(metavar="CAMVID", help="CamVid's folder.")],
