@@ -72,6 +72,10 @@ def sweep(
         bool,
         typer.Option("--keep-pictures", help="Also keep pictures/KEY.webp.", rich_help_panel=RUN),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Make a report of it in the end.", rich_help_panel=RUN),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it takes, and stop.", rich_help_panel=RUN)
     ] = False,
@@ -100,5 +104,5 @@ def sweep(
     if dry_run:
         tell_cost(chosen, output, where, json=json)
         return
-    failed = run(chosen, output, where, retry_failed=retry_failed, json=json)
+    failed = run(chosen, output, where, retry_failed=retry_failed, report=report, json=json)
     raise typer.Exit(int(failed > 0))

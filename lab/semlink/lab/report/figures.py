@@ -16,6 +16,12 @@ K = TypeVar("K")
 WIDE = 8.0  # ratio of rates beyond which their axis is logarithmic
 DIFFERENT = 1.1  # ratio of rates below which there is nothing to see over them
 
+LEGEND = (
+    "Bars are 95 % intervals over photos. Hollow: some pictures were lost, and the number is of "
+    "the others. A cross on the axis: no picture arrived. Over the level, schemes are drawn a "
+    "hair aside of each other."
+)
+
 Lines = dict[str, tuple[Point, ...]]
 
 
@@ -88,23 +94,16 @@ def _drawing(swept: Swept, wanted: FigureWanted) -> Drawing:
         panels = tuple(_over_rate(swept, wanted.x))
         return Drawing(stem, caption, wanted, panels, name_of(wanted.x))
     kinds = {point.level_kind for point in swept.points}
-    x_name = LEVELS.get(*kinds, "level") if len(kinds) == 1 else "level"
+    x_name = LEVELS.get(kinds.pop(), "level") if len(kinds) == 1 else "level"
     return Drawing(stem, caption, wanted, tuple(_over_level(swept)), x_name)
 
 
 def _caption(wanted: FigureWanted) -> str:
-    over_level, better = wanted.x == "level", direction(wanted.y)
-    name, over = name_of(wanted.y), "the noise level" if over_level else name_of(wanted.x)
-    said = [f"{name} over {over}{'; ' if better else ''}{better}."]
-    said += ["Bars are 95 % intervals over photos."]
-    said += ["Hollow: some pictures were lost, and the number is of the others."]
-    if over_level:
-        said += ["Schemes are a hair aside of each other."]
-    else:
-        said += ["A cross on the axis: no picture arrived."]
-    if wanted.x == "bits_per_pixel":
-        said += ["Schemes that send samples are left out, for samples are no bits."]
-    return " ".join(said)
+    better = direction(wanted.y)
+    over = "the noise level" if wanted.x == "level" else name_of(wanted.x)
+    said = f"{name_of(wanted.y)} over {over}{'; ' if better else ''}{better}."
+    samples = " Schemes that send samples are left out, for samples are no bits."
+    return said + (samples if wanted.x == "bits_per_pixel" else "")
 
 
 def _over_level(swept: Swept) -> Iterator[Panel]:

@@ -9,15 +9,22 @@ from pathlib import Path
 
 from semlink.lab.report.claims import Status, Verdict
 from semlink.lab.report.content import Content
-from semlink.lab.report.figures import Drawing
+from semlink.lab.report.figures import LEGEND, Drawing
 from semlink.lab.report.photos import Case, PhotoGrid, Shown, first_metric, has_pictures
 from semlink.lab.report.swept import LOST, Swept
 from semlink.lab.report.tables import Table
 from semlink.lab.report.words import level_text, name_of, value_text
 from semlink.lab.sweep.plan import plan_text
 from semlink.lab.sweep.rows import FAILED, IMPOSSIBLE
+from semlink.lab.sweep.wanted import ARRIVED, RATES
 
 BADGES = {Status.HOLDS: "holds", Status.FAILS: "fails", Status.UNKNOWN: "open"}
+GAIN = (
+    "Gain of ours is the mean difference over photos of pairs of the same photo and seed, with "
+    "its 95 % interval, positive in favour of ours; a claim holds at a point where the interval "
+    "lies above 0. The means beside it are those of all pictures that arrived."
+)
+COUNTED = (ARRIVED, *RATES)  # that lost pictures have as well
 KEY_SHOWN = 12  # characters of a key, more than enough to tell rows apart
 
 
@@ -25,8 +32,8 @@ def page(content: Content) -> str:
     """The whole page."""
     sections = {
         "Claims": "".join(_claims(content)),
-        "Figures": "".join(_figure(drawing, files) for drawing, files in content.figures),
-        "Numbers": _table(content.points),
+        "Figures": "".join(_figures(content)),
+        "Numbers": _table(content.points, content.points.caption),
         "Photos": "".join(_photos(content)),
         "Worst cases": "".join(_cases(content)),
         "Receipt": "".join(_receipt(content)),
@@ -98,6 +105,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _claims(content: Content) -> Iterator[str]:
+    if content.verdicts:
+        yield f'<p class="pale">{GAIN}</p>'
     for verdict, table in content.verdicts:
         badge = f'<span class="badge {BADGES[verdict.status]}">{verdict.status}</span>'
         yield f'<div class="claim"><p>{badge} {escape(verdict.claim.says)}</p>'
@@ -121,10 +130,10 @@ def how(verdict: Verdict) -> str:
         "left_out": "Photos that one side lost are left out.",
         "worst": "A lost picture counts as the metric's worst value.",
     }[claim.lost]
-    return f"{', '.join(said)}. {beside} {lost}"
+    return f"{', '.join(said)}. {beside} {lost if claim.metric not in COUNTED else ''}".strip()
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, caption: str = "") -> str:
     if not table.lines:
         return ""
     kinds = ["word" if index < table.words else "" for index in range(len(table.columns))]
@@ -139,12 +148,18 @@ def _table(table: Table) -> str:
     return (
         f'<figure><div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
-        f"<figcaption>{escape(table.caption)}</figcaption></figure>"
+        f"<figcaption>{escape(f'{caption} {table.common}'.strip())}</figcaption></figure>"
     )
 
 
 def _cell(tag: str, text: str, kind: str) -> str:
     return f"<{tag}{f' class={kind}' if kind else ''}>{escape(text)}</{tag}>"
+
+
+def _figures(content: Content) -> Iterator[str]:
+    if content.figures:
+        plots = "".join(_figure(drawing, files) for drawing, files in content.figures)
+        yield f'<p class="pale">{LEGEND}</p><div class="plots">{plots}</div>'
 
 
 def _figure(drawing: Drawing, files: Mapping[str, bytes]) -> str:

@@ -18,7 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 INK, PALE, GRID = "#1c2026", "#5f666e", "#e4e4de"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "text.color": INK,
     "axes.edgecolor": PALE,
@@ -115,8 +115,9 @@ def _panel(part: Any, drawing: Drawing, panel: Panel, look: Mapping[str, Look]) 
     """A plot; over the level, with another one below it of the pictures that arrived."""
     wanted = drawing.wanted
     over_level = wanted.x == "level" and wanted.y != ARRIVED
-    plots = part.subplots(2, 1, sharex=True, height_ratios=[4, 1]) if over_level else None
-    upper = plots[0] if over_level else part.subplots()
+    ratios = [4, 1] if over_level else [1]
+    plots = part.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    upper = plots[0]
     upper.set_title(panel.title, loc="left", fontsize=9.5)
     if wanted.log_x:
         _logarithmic(upper)
@@ -126,9 +127,8 @@ def _panel(part: Any, drawing: Drawing, panel: Panel, look: Mapping[str, Look]) 
     if over_level:
         _arrivals(plots[1], panel, look)
         part.align_ylabels()
-    lowest = plots[1] if over_level else upper
-    lowest.set_xlabel(drawing.x_name)
-    for plot in part.axes:
+    plots[-1].set_xlabel(drawing.x_name)
+    for plot in plots:
         plot.tick_params(length=0)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from semlink.core.errors import NotFound, SemlinkError
 from semlink.core.events import Outcome
-from semlink.lab.metrics import METRICS, Interval, Over, set_interval
+from semlink.lab.metrics import METRICS, Interval, Over, columns_of, set_interval
 from semlink.lab.sweep.grid import cells_of, row_key
 from semlink.lab.sweep.photos import find_photos
 from semlink.lab.sweep.plan import Plan, choice_name, curve_name, make_plan, read_plan
@@ -88,7 +88,11 @@ class Point:
 
     def _interval(self, name: str) -> Interval:
         if name in METRICS and METRICS[name].over is not Over.MEAN:
-            return set_interval(name, self.rows, [row["photo_digest"] for row in self.rows])
+            there = [
+                {column: row[column] for column in columns_of(name) if row.get(column) is not None}
+                for row in self.rows
+            ]
+            return set_interval(name, there, [row["photo_digest"] for row in self.rows])
         found = estimate(Sample(row["photo_digest"], number(row, name)) for row in self.rows)
         return Interval(found.mean, found.mean - found.half_width, found.mean + found.half_width)
 

@@ -41,11 +41,12 @@ class Table:
 
     Attributes:
         stem: of its files' names.
-        caption: what it says, with what all its lines have in common.
+        caption: what it says.
         columns: headings; the first so many are words, the others numbers.
         words: how many.
         lines: its cells.
         raw: the same for programs: whole numbers and bounds, by column.
+        common: what all of its lines share, a sentence.
     """
 
     stem: str
@@ -54,6 +55,7 @@ class Table:
     words: int
     lines: tuple[tuple[str, ...], ...]
     raw: tuple[Mapping[str, object], ...]
+    common: str = ""
 
 
 def points_table(swept: Swept) -> Table:
@@ -79,7 +81,7 @@ def points_table(swept: Swept) -> Table:
 
 
 def _trimmed(table: Table) -> Table:
-    """A table without the words that all of its lines share, which the caption says instead."""
+    """A table without the words that all of its lines share, which it says once instead."""
     told = [{line[index] for line in table.lines} for index in range(len(table.columns))]
     common = [index for index in range(1, table.words) if len(told[index]) == 1]
     kept = [index for index in range(len(table.columns)) if index not in common]
@@ -87,7 +89,7 @@ def _trimmed(table: Table) -> Table:
     said = [text for text in said if not text.endswith(f" {NOTHING}")]
     return replace(
         table,
-        caption=" ".join([table.caption, *([f"All: {', '.join(said)}."] if said else [])]),
+        common=f"All: {', '.join(said)}." if said else "",
         columns=tuple(table.columns[index] for index in kept),
         words=table.words - len(common),
         lines=tuple(tuple(line[index] for index in kept) for line in table.lines),
@@ -128,12 +130,7 @@ def claims_table(verdict: Verdict, index: int) -> Table:
     )
     lines = tuple(_claim_line(comparison, verdict) for comparison in verdict.comparisons)
     raw = tuple(_raw_claim(comparison, verdict) for comparison in verdict.comparisons)
-    caption = (
-        "Gain of ours: mean difference over photos of pairs of the same photo and seed, with its "
-        "95 % interval, positive in favour of ours. The means beside it are those of all pictures "
-        "that arrived."
-    )
-    return _trimmed(Table(f"claim-{index}", caption, columns, len(PLACE) + 1, lines, raw))
+    return _trimmed(Table(f"claim-{index}", claim.says, columns, len(PLACE) + 1, lines, raw))
 
 
 def _cost(claim: Claim) -> str:
@@ -216,7 +213,7 @@ def as_latex(table: Table) -> str:
     head = _latex_line(table.columns)
     body = "\n".join(_latex_line(line) for line in table.lines)
     return (
-        f"% {' '.join(table.caption.split())}\n"
+        f"% {' '.join(f'{table.caption} {table.common}'.split())}\n"
         f"\\begin{{tabular}}{{{layout}}}\n\\toprule\n{head}\n\\midrule\n{body}\n"
         "\\bottomrule\n\\end{tabular}\n"
     )

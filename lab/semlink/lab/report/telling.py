@@ -25,18 +25,23 @@ SHOWN = 100  # characters of a value
 def tell_report(written: Written, *, json: bool = False) -> None:
     """Says where a report lies and what became of its claims."""
     if json:
-        claims = [
-            {"says": found.claim.says, "status": found.status.value, "how": how(found)}
-            for found in written.verdicts
-        ]
-        told = {"page": str(written.page), "receipt": str(written.receipt)}
-        print_json(told | {"rows": written.rows, "claims": claims})
+        print_json(report_fields(written))
         return
     console = wide_console()
     for found in written.verdicts:
         style = STYLES[found.status]
         console.print(f"[{style}]{found.status}[/]  {escape(found.claim.says)}", soft_wrap=True)
     console.print(f"{written.rows} rows in {escape(str(written.page))}", soft_wrap=True)
+
+
+def report_fields(written: Written) -> dict[str, Any]:
+    """The same as plain values."""
+    claims = [
+        {"says": found.claim.says, "status": found.status.value, "how": how(found)}
+        for found in written.verdicts
+    ]
+    told = {"page": str(written.page), "receipt": str(written.receipt)}
+    return told | {"rows": written.rows, "claims": claims}
 
 
 def keep_picture(found: Replayed, output: Path | None) -> Path | None:

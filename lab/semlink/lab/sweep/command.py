@@ -58,9 +58,18 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def run(
-    plan: Plan, folder: Path, where: Where, *, retry_failed: bool = False, json: bool = False
+    plan: Plan,
+    folder: Path,
+    where: Where,
+    *,
+    retry_failed: bool = False,
+    report: bool = False,
+    json: bool = False,
 ) -> int:
     """Runs a plan with a bar, and says what came of it; how many of its rows failed."""
+    from semlink.lab.report.telling import report_fields, tell_report
+    from semlink.lab.report.write import write_report
+
     with Bars() as bars:
         table = sweep(plan, folder, where, retry_failed=retry_failed, watcher=bars)
     reasons = [
@@ -69,13 +78,17 @@ def run(
         if row["outcome"] == FAILED
     ]
     found = points(table)
+    written = write_report(folder) if report else None
     if json:
         told = {"folder": str(folder), "rows": table.num_rows, "failed": len(reasons)}
+        told |= {"report": report_fields(written)} if written else {}
         print_json(told | {"points": [_plain(point) for point in found]})
         return len(reasons)
     console = wide_console()
     console.print(summary(found))
     console.print(f"{table.num_rows} rows in {folder}", soft_wrap=True)
+    if written:
+        tell_report(written)
     _tell_failures(reasons)
     return len(reasons)
 

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from semlink.core.base_settings import Finite, Settings
 from semlink.lab.metrics.table import METRICS, Over
 
-RATES = ("bits_per_pixel", "channel_uses_per_pixel")
+Rate = Literal["bits_per_pixel", "channel_uses_per_pixel"]
+RATES: tuple[Rate, ...] = ("bits_per_pixel", "channel_uses_per_pixel")
 ARRIVED = "arrived"  # 1 where there is a picture, 0 where the radio lost it
 ALWAYS = ("psnr_db", ARRIVED, *RATES)
 """Numbers that there are whatever the plan's metrics."""
@@ -60,7 +61,6 @@ def _in_order(bounds: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 Bounds = Annotated[tuple[Finite, Finite], BeforeValidator(_in_order)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Rate = Literal["bits_per_pixel", "channel_uses_per_pixel"]
 
 
 class Where(Settings):
