@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semlink.core.pictures import Rgb
-from semlink.core.schemes import Scheme
+from semlink.core.schemes import GENERATIVE, Scheme
 from semlink.core.settings import settings_from_fields
 from semlink.lab import bench_semantics
 from semlink.lab.bench_semantics import Bits, Row, cases, ceiling, compare, measure, spread
@@ -42,13 +42,15 @@ def _patches(rng: np.random.Generator) -> Rgb:
 
 
 @pytest.fixture(scope="module")
-def link(tiny_gesco: Path, tiny_spic: Path) -> Link:
-    return Link.local("cpu", folders=(tiny_gesco, tiny_spic))
+def link(tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path, tiny_sqgan: Path) -> Link:
+    return Link.local("cpu", folders=(tiny_gesco, tiny_spic, tiny_sgc, tiny_sqgan))
 
 
 def tiny(scheme: str, **fields: object) -> dict[str, object]:
-    generative = {"network": f"tiny-{scheme}", "steps": 1} if scheme in ("gesco", "spic") else {}
-    return {"scheme": Scheme(scheme), "size": 64} | generative | fields
+    own: dict[str, object] = {"scheme": Scheme(scheme), "size": 64}
+    if Scheme(scheme) in GENERATIVE:
+        own |= {"network": f"tiny-{scheme}", "tokenizer": "tiny-sqgan", "steps": 1}
+    return own | fields
 
 
 def test_the_photo_itself_keeps_everything(judge: Judge, views: list[View]) -> None:
@@ -107,17 +109,37 @@ def test_samples_have_no_bits_and_slow_schemes_send_fewer(
     assert (few.photos, many.photos) == (2, 1)
 
 
-@pytest.mark.parametrize("scheme", ["spic", "avif", "jpegxl"])
-def test_a_rate_is_kept_or_the_lowest_stands_once(
-    link: Link, judge: Judge, views: list[View], scheme: str
+def test_a_network_that_is_not_there_is_left_out_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wanted = {f"{rate}": tiny(scheme, bpp=rate) for rate in (8.0, 0.05, 0.04)}
+    wanted = cases([0.1])
+    kept = bench_semantics.served(wanted, ["gesco-camvid", "sgc-camvid"])
+    gone = wanted.keys() - kept.keys()
+    assert {wanted[name]["scheme"] for name in gone} == {Scheme.SPIC, Scheme.SQGAN}
+    assert {fields["scheme"] for fields in kept.values()} >= {Scheme.SGC, Scheme.AVIF}
+    said = capsys.readouterr().err
+    assert "network spic-camvid is not there: spic; spic, paper preset; spic at 0.1." in said
+    assert "network sqgan-camvid is not there" in said
+
+
+@pytest.mark.parametrize("scheme", ["spic", "sgc", "sqgan", "avif", "jpegxl"])
+def test_a_rate_is_kept_or_the_lowest_stands_once(
+    link: Link,
+    judge: Judge,
+    views: list[View],
+    scheme: str,
+    tiny_sqgan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tiny_sqgan.parent)  # where a folder goes by the name that settings have
+    low_rate = 0.02 if scheme == "sqgan" else 0.05
+    wanted = {f"{rate}": tiny(scheme, bpp=rate) for rate in (8.0, low_rate, 0.015)}
     rows = compare(link, judge, views[:1], wanted, slow_photos=1)
-    assert [row.name for row in rows] == ["8.0", "0.05"]
+    assert [row.name for row in rows] == ["8.0", f"{low_rate}"]
     high, low = rows
     assert high.bits is not None
     assert low.bits is not None
-    assert 0.05 < low.bits.total < high.bits.total <= 8.0
+    assert low_rate < low.bits.total < high.bits.total <= 8.0
     assert (high.beyond, low.beyond) == (0, 1)
 
 
@@ -128,9 +150,11 @@ def test_indices_are_spread_over_all() -> None:
 
 def test_every_rate_is_asked_of_every_scheme() -> None:
     named = cases([0.1, 0.2])
-    for scheme in bench_semantics.RATED:
+    for scheme in {*bench_semantics.RATED, *bench_semantics.OWN_RATES}:
         rates = [one["bpp"] for one in named.values() if one["scheme"] == scheme and "bpp" in one]
-        assert rates == [0.2, 0.1]
+        asked = {0.1, 0.2} if scheme in bench_semantics.RATED else set()
+        own = bench_semantics.OWN_RATES.get(scheme, ())
+        assert rates == sorted(asked | set(own), reverse=True)
     for fields in named.values():
         settings_from_fields(fields)
 
@@ -139,6 +163,7 @@ def test_camvid_is_measured(camvid: Path, monkeypatch: pytest.MonkeyPatch) -> No
     once = {"scheme": Scheme.GESCO, "transport": "digital", "steps": 1}
     monkeypatch.setattr(bench_semantics, "CASES", {"gesco": once})
     monkeypatch.setattr(bench_semantics, "RATED", (Scheme.AVIF,))
+    monkeypatch.setattr(bench_semantics, "OWN_RATES", {})
     rows = measure(camvid, photos=1, rates=[0.5], device="cpu")
     whole, gesco, avif = rows
     assert (whole.scheme, gesco.name, avif.name) == (None, "gesco", "avif at 0.5")

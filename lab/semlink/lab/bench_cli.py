@@ -84,7 +84,7 @@ def bench_semantics(
     markdown: Annotated[bool, typer.Option("--markdown", help="A table for a document.")] = False,
     json: opt.Json = False,
 ) -> None:
-    """Meaning kept per bit: gesco and spic beside image codecs at equal rates."""
+    """Meaning kept per bit: the generative schemes beside image codecs at equal rates."""
     from semlink.lab.bench_semantics import measure
     from semlink.lab.semantics_table import tell
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 from semlink.core.codecs.table import CODECS
 from semlink.core.errors import InvalidInput
 from semlink.core.headers import PictureHeader
@@ -19,6 +21,8 @@ from semlink.lab.semantic_score import View
 from semlink.transmitter.schemes import ENCODERS
 from semlink.transmitter.schemes.rate_search import fit
 from semlink.transmitter.schemes.source import Scene, Source
+from semlink.transmitter.sqgan.tokenizer import Tokenizer
+from semlink.zoo import find
 
 ROUND_UP = 0.5  # of a byte or channel use, against the rounding of a budget per pixel
 
@@ -46,9 +50,15 @@ def _reachable(view: View, settings: TransmissionSettings) -> dict[str, float | 
         uses = _codec_uses(view, settings, radio)
         return {"bpp": None, "cpp": (uses + ROUND_UP) / working.pixels}
     scene = Scene(view.found, CAMVID.name, len(CAMVID.classes))
-    source = Source(view.photo, working, settings, radio, lambda: scene)
+    tokenizer = partial(_tokenizer, settings.tokenizer)
+    source = Source(view.photo, working, settings, radio, lambda: scene, tokenizer)
     least_bytes = sent_bytes(ENCODERS[settings.scheme](source), radio)
     return {"bpp": 8 * (least_bytes + ROUND_UP) / working.pixels}
+
+
+@cache
+def _tokenizer(name: str) -> Tokenizer:
+    return Tokenizer.load(find(name))
 
 
 def _codec_uses(view: View, settings: TransmissionSettings, radio: Radio) -> int:
