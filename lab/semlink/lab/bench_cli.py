@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from semlink.core.schemes import Scheme
 from semlink.lab import options as opt
 
 bench = typer.Typer(help="Measure speed and what is gained by it.", no_args_is_help=True)
@@ -207,6 +208,29 @@ def bench_denoisers(
         data, split=split, photos=photos, levels_db=psnr_db or (), channel=channel
     )
     tell(scores, title, json=json)
+
+
+@bench.command("schemes")
+def bench_schemes(
+    photo: Annotated[
+        Path | None, typer.Argument(help="File.", show_default="a bundled one")
+    ] = None,
+    scheme: Annotated[
+        list[Scheme] | None, typer.Option(help="Give several.", show_default="all")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of each process.")] = 1,
+    published: Annotated[
+        bool, typer.Option(help="Also SQ-GAN's networks of published size: minutes, 2 GiB.")
+    ] = True,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a document.")] = False,
+    json: opt.Json = False,
+) -> None:
+    """Seconds and memory of each scheme's transmitter and receiver, on the processor."""
+    from semlink.lab.bench_schemes import measure, tell
+    from semlink.lab.sending import demo_photo
+
+    rows = measure(photo or demo_photo(), scheme or (), threads=threads, published=published)
+    tell(rows, threads=threads, json=json, markdown=markdown)
 
 
 @bench.command("unet")
