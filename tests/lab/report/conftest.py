@@ -12,23 +12,29 @@ from semlink.lab.sweep import Plan, Where, make_plan, sweep
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures that differ in colour."""
+    """Two pictures with some texture."""
     folder = tmp_path_factory.mktemp("pictures")
     y, x = np.mgrid[:80, :112]
     for index in range(2):
-        picture = np.stack([x, y, (x * (index + 1)) % 200], axis=-1).astype(np.uint8)
+        waves = 120 + 60 * np.sin(x / (3 + index)) + 50 * np.cos(y / 4)
+        noise = np.random.default_rng(index).normal(0, 8, (80, 112, 3))
+        picture = np.clip(waves[..., None] + noise, 0, 255).astype(np.uint8)
         (folder / f"{index}.png").write_bytes(encode_png(picture))
     return folder
 
 
 @pytest.fixture(scope="session")
 def plan(pictures: Path) -> Plan:
-    """Three points of cost at two levels, the lower of which coded bits do not survive."""
+    """Three schemes at two levels, the lower of which pictures in bits do not survive."""
     return make_plan(
         {
             "photos": str(pictures),
-            "schemes": ["webp,cpp=0.5", "webp,cpp=1", {"scheme": "analog", "name": "un<coded>_&"}],
-            "levels": {"psnr_db": [-5, 15]},
+            "schemes": [
+                "webp,cpp=0.5",
+                "webp,cpp=1.5",
+                {"scheme": "analog", "name": "un<coded>_&"},
+            ],
+            "levels": {"psnr_db": [0, 15]},
             "settings": {"size": 64},
             "metrics": ["ssim"],
             "report": {
@@ -40,7 +46,7 @@ def plan(pictures: Path) -> Plan:
                         "ours": "un<coded>_&",
                         "than": "webp",
                         "metric": "arrived",
-                        "where": {"level": [-5, 0]},
+                        "where": {"level": [0, 1]},
                     },
                     {
                         "says": "Samples are always better.",
