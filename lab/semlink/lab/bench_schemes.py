@@ -19,6 +19,7 @@ from rich.table import Table
 
 from semlink.core.pictures import Size
 from semlink.core.schemes import Scheme
+from semlink.core.sqgan.config import SqganConfig
 from semlink.lab.bench_semantics import served
 from semlink.lab.console import print_json, wide_console
 from semlink.lab.half_cost import HalfCost, measured
@@ -69,7 +70,9 @@ def measure(
     console = Console(stderr=True)
     shown = track(todo, "measuring", console=console, disable=not console.is_terminal)
     rows = [cost(photo, name, fields, {}, threads) for name, fields in shown]
-    return [*rows, *([published_cost(PUBLISHED_SIZE, threads)] if published else [])]
+    if published:
+        rows.append(random_cost(PUBLISHED, SqganConfig(), PUBLISHED_SIZE, threads))
+    return rows
 
 
 def cost(photo: Path, name: str, fields: Fields, folders: Mapping[str, str], threads: int) -> Row:
@@ -95,11 +98,11 @@ def cost(photo: Path, name: str, fields: Fields, folders: Mapping[str, str], thr
     return Row(name, f"short side {size}", sending, receiving)
 
 
-def published_cost(size: Size, threads: int) -> Row:
-    """SQ-GAN's networks of published size: tokens of a picture, and the picture of them."""
-    task = {"height": size.height, "width": size.width}
-    halves = (measured(f"published {half}", task, threads) for half in ("transmitter", "receiver"))
-    return Row(PUBLISHED, f"{size.height}x{size.width}", *halves)
+def random_cost(name: str, network: SqganConfig, size: Size, threads: int) -> Row:
+    """SQ-GAN's networks alone, of any shape: tokens of a picture, and the picture of them."""
+    task: Fields = {"network": asdict(network), "height": size.height, "width": size.width}
+    halves = (measured(f"random {half}", task, threads) for half in ("transmitter", "receiver"))
+    return Row(name, f"{size.height}x{size.width}", *halves)
 
 
 COLUMNS: dict[str, Callable[[Row], str]] = {

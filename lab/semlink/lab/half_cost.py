@@ -33,8 +33,8 @@ class HalfCost:
     """What half of a transmission takes.
 
     Attributes:
-        seconds: of the second picture; the first was its mirror image, to warm up. Of networks
-            of published size there is no first.
+        seconds: of the second picture; the first was its mirror image, to warm up. For networks
+            of random weights there is no first.
         peak_bytes: of resident memory, beyond a process that has imported the same modules.
     """
 
@@ -87,7 +87,7 @@ def _child(half: str, task: Fields, threads: int) -> Answer:
         )
         if ended.returncode:
             last = (ended.stderr.strip().splitlines() or ["no reason was given"])[-1]
-            raise InternalError(f"the process of a {half} failed: {last}")
+            raise InternalError(f"the process for {half} failed: {last}")
         found: Answer = json.loads(answer.read_text())
         return found
 
@@ -141,18 +141,16 @@ def receiver(capture: str, folders: Mapping[str, str]) -> float:
     return seconds
 
 
-def published_transmitter(height: int, width: int) -> float:
-    """SQ-GAN's encoders of published size with random weights, on noise; one run."""
+def random_transmitter(network: Fields, height: int, width: int) -> float:
+    """SQ-GAN's encoders with random weights, on noise; one run."""
     import numpy as np
-    import torch
 
     from semlink.core.codecs.tokens import IndexTable, IndexTables
-    from semlink.core.sqgan.config import SqganConfig
+    from semlink.core.sqgan.config import read_network
     from semlink.transmitter.sqgan.network import SqganEncoder
     from semlink.transmitter.sqgan.tokenizer import Tokenizer
 
-    torch.set_grad_enabled(False)
-    config = SqganConfig()
+    config = read_network(network)
     table = IndexTable.uniform(config.picture.codes)
     tables = IndexTables(table, table, fingerprint=0)
     tokenizer = Tokenizer(SqganEncoder(config).eval(), "cityscapes", tables)
@@ -166,29 +164,27 @@ def published_transmitter(height: int, width: int) -> float:
     return seconds
 
 
-def published_receiver(height: int, width: int) -> float:
-    """SQ-GAN's decoders of published size with random weights, of random tokens; one run."""
+def random_receiver(network: Fields, height: int, width: int) -> float:
+    """SQ-GAN's decoders with random weights, on random tokens; one run."""
     import numpy as np
-    import torch
 
     from semlink.core.codecs.tokens import IndexTable, IndexTables
     from semlink.core.pictures import Size
-    from semlink.core.sqgan.config import SqganConfig
+    from semlink.core.sqgan.config import read_network
     from semlink.core.tokens import SentTokens
     from semlink.receiver.sqgan.network import SqganDecoder
     from semlink.receiver.sqgan.painter import SqganNetwork
 
-    torch.set_grad_enabled(False)
-    config = SqganConfig()
+    config = read_network(network)
     table = IndexTable.uniform(config.picture.codes)
     tables = IndexTables(table, table, fingerprint=0)
-    network = SqganNetwork(SqganDecoder(config).eval(), "cityscapes", tables)
+    painter = SqganNetwork(SqganDecoder(config).eval(), "cityscapes", tables)
     grid = config.grid(Size(height, width))
     indices = np.random.default_rng(0).integers(0, config.map.codes, grid.pixels)
     tokens = SentTokens(grid, config.map.codes, np.arange(grid.pixels), indices)
     tokens = tokens.first(int(0.4 * grid.pixels))
     started = time.perf_counter()
-    network.picture(tokens, network.labels(tokens))
+    painter.picture(tokens, painter.labels(tokens))
     seconds = time.perf_counter() - started
     _note_peak()
     return seconds
@@ -206,8 +202,8 @@ def imports(modules: Sequence[str]) -> float:
 HALVES: dict[str, Callable[..., float]] = {
     "transmitter": transmitter,
     "receiver": receiver,
-    "published transmitter": published_transmitter,
-    "published receiver": published_receiver,
+    "random transmitter": random_transmitter,
+    "random receiver": random_receiver,
     "imports": imports,
 }
 _noted: Answer = {}
