@@ -87,7 +87,7 @@ def draw(drawing: Drawing, look: Mapping[str, Look]) -> dict[str, bytes]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = min(MOST_COLUMNS, len(drawing.panels))
+    columns = _columns(len(drawing.panels))
     rows = math.ceil(len(drawing.panels) / columns)
     width, height = ONE_PANEL if len(drawing.panels) == 1 else PANEL
     with mpl.rc_context(STYLE):
@@ -99,6 +99,12 @@ def draw(drawing: Drawing, look: Mapping[str, Look]) -> dict[str, bytes]:
         _share_ranges([part.axes[0] for part in parts.flat if part.axes])
         _legend(figure, drawing, look)
         return saved(figure)
+
+
+def _columns(panels: int) -> int:
+    """Plots side by side: as many as fill the rows."""
+    even = (columns for columns in range(MOST_COLUMNS, 1, -1) if panels % columns == 0)
+    return next(even, min(MOST_COLUMNS, panels))
 
 
 def saved(figure: Any) -> dict[str, bytes]:
