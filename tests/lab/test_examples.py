@@ -20,7 +20,7 @@ OVER_FILES = Config({"KernelManager": {"transport": "ipc"}})  # in the working f
 
 @pytest.fixture(scope="module")
 def notebook() -> Any:
-    return nbformat.reads(NOTEBOOK.read_text(), as_version=4)
+    return nbformat.reads(NOTEBOOK.read_text(), as_version=4)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")

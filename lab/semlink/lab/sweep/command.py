@@ -104,7 +104,7 @@ def tell_cost(plan: Plan, folder: Path, where: Where, *, json: bool = False) -> 
     if found.there:
         console.print(f"{found.there} of them are there")
     workers = "1 worker" if found.workers == 1 else f"{found.workers} workers"
-    console.print(f"about {duration(found.wall_s)} on {workers}")
+    console.print(f"at most about {duration(found.wall_s)} on {workers}")
     for system, reason in found.unknown.items():
         console.print(f"without {system}, which failed: {reason}", style="red", markup=False)
 

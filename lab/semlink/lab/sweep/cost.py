@@ -45,7 +45,8 @@ class Cost:
         photos: how many.
         cells: points of the grid.
         workers: that would share the work.
-        seconds: of them all together; loading of networks comes on top.
+        seconds: of them all together, as if each arrived in bits of its own; loading of networks
+            comes on top.
         unknown: schemes that are not among the seconds, and why: none of theirs could be sent.
     """
 
