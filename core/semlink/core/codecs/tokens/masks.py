@@ -22,7 +22,7 @@ from semlink.core.pictures import Size
 
 FIELD = "mask"
 MOST_POSITIONS = 1 << 14  # of a grid
-BEFORE = ((0, -1, 2), (-1, -1, 1), (-1, 0, 2), (-1, 1, 1))  # rows, columns off, and weight
+BEFORE = ((0, -1, 3), (-1, -1, -1), (-1, 0, 3), (-1, 1, 1))  # rows, columns off, and weight
 AROUND = ((0, 0, 4), (-1, 0, 2), (0, -1, 2), (0, 1, 2), (1, 0, 2))
 TRUST = tuple(UNIT * eighths // 8 for eighths in (0, 1, 2, 3, 4, 6, 8, 12))  # in a unit of weight
 OTHER_TRUST = tuple(UNIT * eighths // 16 for eighths in (0, 1, 2, 4))
