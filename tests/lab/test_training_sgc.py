@@ -54,6 +54,20 @@ def autoencoder(packed: PackedPictures) -> AutoencoderObjective:
     return AutoencoderObjective(packed, held_out(packed), SIZE, lr=3e-3, shape=SMALL_AUTOENCODER)
 
 
+def test_an_autoencoder_starts_from_what_fits_of_another(
+    autoencoder: AutoencoderObjective, packed: PackedPictures
+) -> None:
+    before = autoencoder.net.state_dict()
+    wider = SMALL_AUTOENCODER | {"latent_channels": 5}
+    after = AutoencoderObjective(
+        packed, held_out(packed), SIZE, shape=wider, weights=before
+    ).net.state_dict()
+    assert after["quantize.embedding.weight"].shape[1] == 5
+    kept = [name for name in after if torch.equal(after[name], before[name])]
+    assert "decoder.conv_out.weight" in kept
+    assert len(kept) >= len(after) - 10
+
+
 def learnt(objective: Any, steps: int) -> list[float]:
     """Losses of the first optimiser on the same batch."""
     ((name, optimiser),) = objective.optimisers.items()

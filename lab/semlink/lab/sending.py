@@ -89,7 +89,7 @@ def settings_and_folders(
     """
     given = dict(fields)
     folders: list[Path] = []
-    for name in ("segmenter", "network"):
+    for name in ("segmenter", "tokenizer", "network"):
         path = Path(given.get(name) or "")
         if given.get(name) and path.is_dir():
             folders.append(path.resolve())

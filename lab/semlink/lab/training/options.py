@@ -106,7 +106,8 @@ class SgcOptions(TrainingOptions):
         Stage, _in(NETWORK, "autoencoder; then latent, which starts from the autoencoder's run.")
     ]
     start: Annotated[
-        str | None, _in(NETWORK, "Of latent: the folder model of the autoencoder's run.")
+        str | None,
+        _in(NETWORK, "Folder model of a run: of the autoencoder's, or one to go on from."),
     ] = None
     segmenter: Annotated[
         str | None,

@@ -31,7 +31,7 @@ SHAPE: dict[str, Any] = {
     "up_block_types": ("UpDecoderBlock2D",) * 3,
     "block_out_channels": (24, 48, 96),
     "layers_per_block": 1,
-    "latent_channels": 3,
+    "latent_channels": 4,  # three hold hardly any colour
     "num_vq_embeddings": 4096,
     "norm_num_groups": 8,
     "mid_block_add_attention": False,
@@ -48,9 +48,10 @@ class AutoencoderObjective:
         held_out: what sample sheets show.
         size: of the views; a quarter of each is learnt from.
         lr: peak learning rate.
+        weights: to start from; what is not among them, or has another shape, begins anew.
         distance: of pictures in features, where the loss is to heed it.
         device: where all of this lives.
-        seed: of the weights.
+        seed: of weights that begin anew.
         shape: of the network.
     """
 
@@ -61,6 +62,7 @@ class AutoencoderObjective:
         size: Size,
         *,
         lr: float = 4e-4,
+        weights: Mapping[str, Tensor] | None = None,
         distance: FeatureDistance | None = None,
         device: torch.device | None = None,
         seed: int = 0,
@@ -74,6 +76,9 @@ class AutoencoderObjective:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net: Any = VQModel(**self.shape)  # type: ignore[no-untyped-call]
+        shapes = {name: value.shape for name, value in net.state_dict().items()}
+        fitting = {k: v for k, v in (weights or {}).items() if v.shape == shapes.get(k)}
+        net.load_state_dict(fitting, strict=False)
         self.net = net.to(self.device)
         if distance is not None:
             distance.to(self.device)

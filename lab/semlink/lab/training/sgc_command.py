@@ -57,6 +57,7 @@ def build_autoencoder(options: SgcOptions, device: torch.device, say: Say) -> Au
         pack_pictures(some(sources.held_out), size, even_light=False),
         size,
         lr=options.lr,
+        weights=_weights(options.start, AUTOENCODER),
         distance=perceptual_distance(options.backbone) if options.backbone else None,
         device=device,
         seed=options.seed,
@@ -85,7 +86,7 @@ def build_latent(options: SgcOptions, device: torch.device, say: Say) -> LatentO
         size,
         classes=len(TAXONOMIES[maps.taxonomy].classes),
         lr=options.lr,
-        weights=_unet(options.start),
+        weights=_weights(options.start, UNET),
         distance=perceptual_distance(options.backbone) if options.backbone else None,
         device=device,
         seed=options.seed,
@@ -110,10 +111,14 @@ def _autoencoder(name: str | None) -> torch.nn.Module:
     return model
 
 
-def _unet(start: str | None) -> dict[str, torch.Tensor] | None:
-    """What a whole network starts from; None for an autoencoder alone."""
-    file = find(start or "") / UNET / WEIGHTS
-    return read_weights(file) if file.is_file() else None
+def _weights(start: str | None, part: str) -> dict[str, torch.Tensor] | None:
+    """Of a part of the network to start from; None where it has no such part.
+
+    Raises:
+        NotFound: there is no such network.
+    """
+    file = find(start) / part / WEIGHTS if start else None
+    return read_weights(file) if file and file.is_file() else None
 
 
 BUILDERS: dict[Stage, Callable[[SgcOptions, torch.device, Say], Objective[Any]]] = {

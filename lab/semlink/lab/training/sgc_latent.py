@@ -119,7 +119,8 @@ class LatentObjective:
 
         self.device = device or torch.device("cpu")
         self.size, self.packed, self.held_out = size, packed.to(self.device), held_out
-        self.shape = {"in_channels": 3 + classes, "out_channels": 3, **shape}
+        latent = autoencoder.config.vq_embed_dim or autoencoder.config.latent_channels
+        self.shape = {"in_channels": latent + classes, "out_channels": latent, **shape}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net: Any = UNet2DModel(**self.shape)  # type: ignore[no-untyped-call]
