@@ -87,7 +87,7 @@ class Block(NamedTuple):
 
     photo: int
     payload: str
-    index: int
+    place: int
 
 
 def measure(
@@ -179,7 +179,7 @@ def erase(
 
 def _without(received: Received, gone: Collection[Block]) -> Received:
     payloads = [
-        _emptied(one, {block.index for block in gone if block.payload == one.name})
+        _emptied(one, {block.place for block in gone if block.payload == one.name})
         if isinstance(one, ReceivedBits)
         else one
         for one in received.payloads
