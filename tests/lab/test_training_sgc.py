@@ -132,7 +132,7 @@ def test_the_unet_heeds_what_its_answers_decode_to(second_stage: Any) -> None:
     losses = objective.losses(name, batch, 0, torch.Generator().manual_seed(2))
     assert losses.keys() == {"v", "perceptual"}
     assert 0 < float(losses["perceptual"].detach()) < 4
-    losses["perceptual"].backward()  # type: ignore[no-untyped-call]
+    losses["perceptual"].backward()
     assert all(weight.grad is not None for weight in objective.network.models.unet.parameters())
 
 
