@@ -32,7 +32,7 @@ class TransmitterServerSettings(BaseSettings):
         description="Networks to serve: zoo names, folders or hub ids, with commas between them.",
     )
     tokenizers: Names = Field(
-        default=(),
+        default=("sqgan-camvid",),
         description="Networks that make tokens, to serve as well: zoo names or folders.",
     )
     device: str | None = Field(

@@ -51,7 +51,7 @@ class Transmitter:
         segmenters: Sequence[str] = ("segmenter-camvid",),
         device: str | None = None,
         *,
-        tokenizers: Sequence[str] = (),
+        tokenizers: Sequence[str] = ("sqgan-camvid",),
     ) -> Transmitter:
         """Loads networks by zoo name, folder or hub id.
 
