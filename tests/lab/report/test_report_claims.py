@@ -97,6 +97,17 @@ def test_every_rival_counts() -> None:
     assert checked(*points, than=["a", "b"]).status is Status.FAILS
 
 
+def test_a_name_is_of_a_scheme_rather_than_of_a_curve() -> None:
+    plain = point("theirs", [0.5, 0.5, 0.5], curve="theirs")
+    dearer = point("theirs at 2", [0.9, 0.9, 0.9], curve="theirs")
+    ours = point("ours", [0.8, 0.7, 0.9])
+    assert checked(ours, plain, dearer).status is Status.HOLDS
+    both = checked(ours, plain, dearer, than=["theirs", "theirs at 2"])
+    assert [one.theirs for one in both.comparisons] == [plain, dearer]
+    curve = point("theirs,bpp=0.1", [0.5, 0.5, 0.5], curve="theirs")
+    assert len(checked(ours, curve, dearer).comparisons) == 2
+
+
 def test_lost_pictures_are_left_out_or_count_as_worst() -> None:
     ours, theirs = point("ours", [0.8, 0.9, 0.7]), point("theirs", [0.9, LOST, 0.8])
 

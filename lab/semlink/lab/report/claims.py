@@ -85,7 +85,7 @@ def check(claim: Claim, points: Sequence[Point]) -> Verdict:
         claim: the claim.
         points: of the sweep.
     """
-    ours = [point for point in points if _named(point, claim.ours) and _within(point, claim.where)]
+    ours = [point for point in _named(points, claim.ours) if _within(point, claim.where)]
     return Verdict(claim, tuple(_comparisons(claim, ours, points)))
 
 
@@ -94,7 +94,7 @@ def _comparisons(
 ) -> Iterator[Comparison]:
     for point in ours:
         for rival in claim.than:
-            theirs = [other for other in points if _named(other, (rival,))]
+            theirs = _named(points, (rival,))
             if claim.by is By.LEVEL:
                 yield from _at_level(claim, point, rival, theirs)
             else:
@@ -165,8 +165,10 @@ def higher_is_better(name: str) -> bool:
     return name not in RATES
 
 
-def _named(point: Point, names: Sequence[str]) -> bool:
-    return point.system in names or point.curve in names
+def _named(points: Sequence[Point], names: Sequence[str]) -> list[Point]:
+    """Of a system of that name; where there is none, of a curve's systems."""
+    curves = set(names) - {point.system for point in points}
+    return [point for point in points if point.system in names or point.curve in curves]
 
 
 def _place(point: Point) -> tuple[str, str, float]:
