@@ -25,7 +25,7 @@ ENDS: dict[type[events.Event], str] = {  # the stage that an event ends
     events.Reconstructed: "reconstruct",
 }
 LOAD = "load"
-PIPE_COLUMNS = 120
+PIPE_COLUMNS = 160
 ENDINGS = {  # how a person reads an outcome, and in which colour
     events.Outcome.RECONSTRUCTED: ("reconstructed", "green"),
     events.Outcome.PARTIAL: ("partial: made of what arrived", "yellow"),

@@ -215,7 +215,7 @@ def test_another_plan_can_say_what_is_reported(
 
     assert found.verdicts == ()
     assert again.exit_code == 0, again.output
-    assert "12 rows in" in again.output
+    assert "report of 12 rows in" in again.output
     assert "<h1>Newer</h1>" in found.page.read_text()
     assert {path.stem for path in (tmp_path / "out/figures").iterdir()} == {"ssim-over-level"}
 

@@ -31,7 +31,7 @@ def tell_report(written: Written, *, json: bool = False) -> None:
     for found in written.verdicts:
         style = STYLES[found.status]
         console.print(f"[{style}]{found.status}[/]  {escape(found.claim.says)}", soft_wrap=True)
-    console.print(f"{written.rows} rows in {escape(str(written.page))}", soft_wrap=True)
+    console.print(f"report of {written.rows} rows in {escape(str(written.page))}", soft_wrap=True)
 
 
 def report_fields(written: Written) -> dict[str, Any]:
