@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from semlink.lab.report.photos import PhotoGrid, Shown
 from semlink.lab.report.plots import STYLE, saved
 
-SIDE, CAPTION = 1.6, 0.22  # inches
+SIDE, CAPTION = 1.6, 0.34  # inches
+TITLE = 24  # letters of a scheme's name in a line
 
 
 def draw_grid(grid: PhotoGrid) -> dict[str, bytes]:
@@ -28,7 +30,7 @@ def draw_grid(grid: PhotoGrid) -> dict[str, bytes]:
             for plot, one in zip(line, shown, strict=True):
                 _place(plot, one)
         for plot, name in zip(plots[0], grid.columns, strict=True):
-            plot.set_title(name, fontsize=8.5)
+            plot.set_title("\n".join(wrap(name, TITLE)), fontsize=8)
         return saved(figure)
 
 
@@ -43,4 +45,4 @@ def _place(plot: Any, shown: Shown) -> None:
         plot.text(0.5, 0.5, shown.says, ha="center", va="center", transform=plot.transAxes)
         return
     plot.imshow(shown.picture, interpolation="none")
-    plot.set_xlabel(shown.says, fontsize=6.5)
+    plot.set_xlabel(shown.says.replace(", ", "\n"), fontsize=6.5)

@@ -42,10 +42,12 @@ FORMATS: dict[str, dict[str, Any]] = {  # without the day, so that files can be 
 }
 PANEL = (3.3, 3.0)  # inches
 ONE_PANEL = (5.4, 3.7)
-LEGEND = 0.4
+LEGEND_LINE = 0.2
+LEGEND_HANDLE, LEGEND_LETTER = 0.5, 0.06  # inches beside a name, and for each of its letters
 MOST_COLUMNS = 3
 DPI = 200
 ASIDE = 2.2  # points between schemes at one level, so that bars do not hide each other
+MOST_ASIDE = 5.0  # points, so that nobody takes it for another level
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,13 @@ def looks(swept: Swept) -> dict[str, Look]:
     members: dict[str, int] = {}
     curves = list(dict.fromkeys(swept.systems.values()))
     middle = (len(swept.systems) - 1) / 2
+    step = min(ASIDE, MOST_ASIDE / max(middle, 0.5))
     for index, (system, curve) in enumerate(swept.systems.items()):
         member = members.setdefault(curve, 0)
         members[curve] += 1
         colour = COLOURS[curves.index(curve) % len(COLOURS)]
         marker, line = MARKERS[index % len(MARKERS)], LINES[member % len(LINES)]
-        found[system] = Look(colour, marker, line, ASIDE * (index - middle))
+        found[system] = Look(colour, marker, line, step * (index - middle))
         found.setdefault(curve, Look(colour, marker, LINES[0], 0.0))
     return found
 
@@ -91,13 +94,16 @@ def draw(drawing: Drawing, look: Mapping[str, Look]) -> dict[str, bytes]:
     rows = math.ceil(len(drawing.panels) / columns)
     width, height = ONE_PANEL if len(drawing.panels) == 1 else PANEL
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * columns, height * rows + LEGEND), layout="constrained")
+        names = list(dict.fromkeys(name for panel in drawing.panels for name in panel.lines))
+        across = _legend_columns(names, width * columns)
+        tall = height * rows + LEGEND_LINE * (1 + math.ceil(len(names) / across))
+        figure = Figure(figsize=(width * columns, tall), layout="constrained")
         FigureCanvasAgg(figure)
         parts = figure.subfigures(rows, columns, squeeze=False)
         for panel, part in zip(drawing.panels, parts.flat, strict=False):
             _panel(part, drawing, panel, look)
         _share_ranges([part.axes[0] for part in parts.flat if part.axes])
-        _legend(figure, drawing, look)
+        _legend(figure, names, across, look)
         return saved(figure)
 
 
@@ -225,14 +231,19 @@ def _x(point: Point, wanted: FigureWanted) -> float:
     return point.level if wanted.x == "level" else point.interval(wanted.x).value
 
 
-def _legend(figure: Any, drawing: Drawing, look: Mapping[str, Look]) -> None:
+def _legend_columns(names: Sequence[str], width: float) -> int:
+    """As many as the longest name leaves room for in so many inches."""
+    longest = max(map(len, names), default=1)
+    room = int(width / (LEGEND_HANDLE + LEGEND_LETTER * longest))
+    return max(1, min(room, len(names)))
+
+
+def _legend(figure: Any, names: Sequence[str], columns: int, look: Mapping[str, Look]) -> None:
     from matplotlib.lines import Line2D
 
-    names = list(dict.fromkeys(name for panel in drawing.panels for name in panel.lines))
     handles = []
     for name in names:
         drawn: dict[str, Any] = {"color": look[name].colour, "marker": look[name].marker}
         line = {"linestyle": look[name].line, "linewidth": 1.4, "markersize": 5.5}
         handles.append(Line2D([], [], label=name, **drawn, **line))
-    columns = min(len(names), 5 if len(drawing.panels) == 1 else 7)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
