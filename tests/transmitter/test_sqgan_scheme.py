@@ -203,7 +203,7 @@ def test_without_a_tokenizer_there_is_a_clear_error(
     alone = Source(source.photo, WORKING, source.settings, Radio(), source.segment)
     with pytest.raises(NotFound, match="serves no network that makes tokens"):
         ENCODERS[Scheme.SQGAN](alone)
-    transmitter = Transmitter.load((str(tiny_segmenter),), "cpu")
+    transmitter = Transmitter.load((str(tiny_segmenter),), "cpu", tokenizers=())
     fields = {"scheme": "sqgan", "segmenter": "tiny-segmenter"}
     with pytest.raises(NotFound) as caught:
         transmitter.encode(photo, settings_from_fields(fields))
