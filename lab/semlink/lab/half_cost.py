@@ -17,9 +17,13 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semlink.core.errors import InternalError
+
+if TYPE_CHECKING:
+    from semlink.core.codecs.tokens import IndexTables
+    from semlink.core.sqgan.config import SqganConfig
 
 HIGH_WATER = "VmHWM:"  # of this program alone; what getrusage says includes its parent's
 KIB = 1024
@@ -145,14 +149,10 @@ def random_transmitter(network: Fields, height: int, width: int) -> float:
     """SQ-GAN's encoders with random weights, on noise; one run."""
     import numpy as np
 
-    from semlink.core.codecs.tokens import IndexTable, IndexTables
-    from semlink.core.sqgan.config import read_network
     from semlink.transmitter.sqgan.network import SqganEncoder
     from semlink.transmitter.sqgan.tokenizer import Tokenizer
 
-    config = read_network(network)
-    table = IndexTable.uniform(config.picture.codes)
-    tables = IndexTables(table, table, fingerprint=0)
+    config, tables = _untrained(network)
     tokenizer = Tokenizer(SqganEncoder(config).eval(), "cityscapes", tables)
     generator = np.random.default_rng(0)
     picture = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -168,16 +168,12 @@ def random_receiver(network: Fields, height: int, width: int) -> float:
     """SQ-GAN's decoders with random weights, on random tokens; one run."""
     import numpy as np
 
-    from semlink.core.codecs.tokens import IndexTable, IndexTables
     from semlink.core.pictures import Size
-    from semlink.core.sqgan.config import read_network
     from semlink.core.tokens import SentTokens
     from semlink.receiver.sqgan.network import SqganDecoder
     from semlink.receiver.sqgan.painter import SqganNetwork
 
-    config = read_network(network)
-    table = IndexTable.uniform(config.picture.codes)
-    tables = IndexTables(table, table, fingerprint=0)
+    config, tables = _untrained(network)
     painter = SqganNetwork(SqganDecoder(config).eval(), "cityscapes", tables)
     grid = config.grid(Size(height, width))
     indices = np.random.default_rng(0).integers(0, config.map.codes, grid.pixels)
@@ -188,6 +184,16 @@ def random_receiver(network: Fields, height: int, width: int) -> float:
     seconds = time.perf_counter() - started
     _note_peak()
     return seconds
+
+
+def _untrained(network: Fields) -> tuple[SqganConfig, IndexTables]:
+    """A network's shape, and tables to which all codewords are alike."""
+    from semlink.core.codecs.tokens import IndexTable, IndexTables
+    from semlink.core.sqgan.config import read_network
+
+    config = read_network(network)
+    map_table, picture_table = map(IndexTable.uniform, (config.map.codes, config.picture.codes))
+    return config, IndexTables(map_table, picture_table, fingerprint=0)
 
 
 def imports(modules: Sequence[str]) -> float:
