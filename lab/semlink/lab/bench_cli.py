@@ -252,3 +252,25 @@ def bench_unet(
 
     result = measure(networks or [], device=device, repeats=repeats, compiled=compiled)
     tell(result, json=json, markdown=markdown)
+
+
+@bench.command("sweep")
+def bench_sweep(
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Files.", show_default="a bundled one")
+    ] = None,
+    scheme: Annotated[
+        list[Scheme] | None, typer.Option(help="Give several.", show_default="gesco")
+    ] = None,
+    psnr_db: Annotated[str, typer.Option(help="Levels, by commas.")] = "4,12,20",
+    json: opt.Json = False,
+) -> None:
+    """A sweep beside a loop of semlink send: the same transmissions."""
+    from semlink.lab.bench_sweep import measure, tell
+    from semlink.lab.sending import demo_photo
+
+    try:
+        levels_db = [float(level) for level in psnr_db.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter("numbers, by commas", param_hint="--psnr-db") from error
+    tell(measure(photos or [demo_photo()], scheme or [Scheme.GESCO], levels_db), json=json)
