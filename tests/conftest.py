@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,8 @@ hypothesis.settings.register_profile("semlink", deadline=None)
 hypothesis.settings.load_profile("semlink")
 
 REPOSITORY = Path(__file__).parent.parent
+
+FrontOf = Callable[[str], AbstractContextManager[RunningServer]]
 
 
 @pytest.fixture(scope="session")
@@ -219,20 +221,22 @@ def _save_tiny_segmenter(folder: Path, classes: tuple[str, ...]) -> None:
 
 @pytest.fixture(scope="session")
 def link_front(
-    tiny_segmenter: Path, tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path, tiny_sqgan: Path
+    front_of: FrontOf, tiny_gesco: Path, tiny_spic: Path, tiny_sgc: Path, tiny_sqgan: Path
 ) -> Iterator[RunningServer]:
     """The transmitter of a whole link: three services on free ports, in a thread."""
-    server: Future[RunningServer] = Future()
-    stop = threading.Event()
+    from semlink.receiver.service import receiver_service
+    from semlink.receiver.settings import ReceiverServerSettings
+
     networks = (str(tiny_gesco), str(tiny_spic), str(tiny_sgc), str(tiny_sqgan))
-    services = _services(str(tiny_segmenter), str(tiny_sqgan), networks, server, stop)
-    thread = threading.Thread(target=asyncio.run, args=(services,))
-    thread.start()
-    try:
-        yield server.result(timeout=300)
-    finally:
-        stop.set()
-        thread.join()
+    settings = ReceiverServerSettings(networks=networks, device="cpu")
+
+    async def start(stack: AsyncExitStack) -> RunningServer:
+        receiver = await stack.enter_async_context(running_server(receiver_service(settings)))
+        await receiver.ready
+        return receiver
+
+    with in_a_thread(start) as receiver, front_of(receiver.address) as front:
+        yield front
 
 
 @pytest.fixture(scope="session")
@@ -247,41 +251,60 @@ def link_url(link_front: RunningServer) -> str:
     return link_front.doors[0]
 
 
-async def _services(
-    segmenter: str,
-    tokenizer: str,
-    networks: tuple[str, ...],
-    server: Future[RunningServer],
-    stop: threading.Event,
-) -> None:
+@pytest.fixture(scope="session")
+def front_of(tiny_segmenter: Path, tiny_sqgan: Path) -> FrontOf:
+    """Channel and transmitter before the receiver at some address: the transmitter."""
     from semlink.channel.service import channel_service
     from semlink.channel.settings import ChannelServerSettings
-    from semlink.receiver.service import receiver_service
-    from semlink.receiver.settings import ReceiverServerSettings
     from semlink.transmitter.service import transmitter_service
     from semlink.transmitter.settings import TransmitterServerSettings
 
-    try:
-        async with AsyncExitStack() as stack:
-            receiving = ReceiverServerSettings(networks=networks, device="cpu")
-            receiver = await stack.enter_async_context(running_server(receiver_service(receiving)))
-            carrying = ChannelServerSettings(receiver_address=receiver.address)
+    def front(receiver_address: str) -> AbstractContextManager[RunningServer]:
+        carrying = ChannelServerSettings(receiver_address=receiver_address)
+
+        async def start(stack: AsyncExitStack) -> RunningServer:
             channel = await stack.enter_async_context(running_server(channel_service(carrying)))
             sending = TransmitterServerSettings(
-                segmenters=(segmenter,),
-                tokenizers=(tokenizer,),
+                segmenters=(str(tiny_segmenter),),
+                tokenizers=(str(tiny_sqgan),),
                 device="cpu",
                 rest_port=0,
                 channel_address=channel.address,
             )
-            front = await stack.enter_async_context(running_server(transmitter_service(sending)))
-            await asyncio.gather(receiver.ready, channel.ready, front.ready)
-            server.set_result(front)
-            await asyncio.to_thread(stop.wait)
-    except BaseException as error:
-        if not server.done():
-            server.set_exception(error)
-        raise
+            sender = await stack.enter_async_context(running_server(transmitter_service(sending)))
+            await asyncio.gather(channel.ready, sender.ready)
+            return sender
+
+        return in_a_thread(start)
+
+    return front
+
+
+@contextmanager
+def in_a_thread(
+    start: Callable[[AsyncExitStack], Awaitable[RunningServer]],
+) -> Iterator[RunningServer]:
+    """A server on an event loop of its own; it ends, and what it entered, with the context."""
+    found: Future[RunningServer] = Future()
+    stop = threading.Event()
+
+    async def serve() -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                found.set_result(await start(stack))
+                await asyncio.to_thread(stop.wait)
+        except BaseException as error:
+            if not found.done():
+                found.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        yield found.result(timeout=300)
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from semlink.channel.service import channel_service
-from semlink.channel.settings import ChannelServerSettings
 from semlink.core.healthcheck import health_of
 from semlink.core.pictures import encode_png
-from semlink.core.serving import running_server
-from semlink.transmitter.service import transmitter_service
-from semlink.transmitter.settings import TransmitterServerSettings
+from semlink.core.serving import RunningServer
 
 PROMPT_S = 10.0  # far beyond what an answer takes, far below any time-out of the link
 FIELDS = {"segmenter": "tiny-segmenter", "network": "tiny-gesco", "size": "64", "steps": "2"}
@@ -41,33 +35,12 @@ def receiver_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def url(tiny_segmenter: Path, receiver_port: int) -> Iterator[str]:
+def url(
+    front_of: Callable[[str], AbstractContextManager[RunningServer]], receiver_port: int
+) -> Iterator[str]:
     """REST of a link whose receiver is not there yet."""
-    found: Future[str] = Future()
-    stop = threading.Event()
-
-    async def serve() -> None:
-        carrying = ChannelServerSettings(receiver_address=f"127.0.0.1:{receiver_port}")
-        async with AsyncExitStack() as stack:
-            channel = await stack.enter_async_context(running_server(channel_service(carrying)))
-            sending = TransmitterServerSettings(
-                segmenters=(str(tiny_segmenter),),
-                device="cpu",
-                rest_port=0,
-                channel_address=channel.address,
-            )
-            front = await stack.enter_async_context(running_server(transmitter_service(sending)))
-            await asyncio.gather(channel.ready, front.ready)
-            found.set_result(front.doors[0])
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        yield found.result(timeout=300)
-    finally:
-        stop.set()
-        thread.join()
+    with front_of(f"127.0.0.1:{receiver_port}") as front:
+        yield front.doors[0]
 
 
 @contextmanager

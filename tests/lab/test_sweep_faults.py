@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +16,12 @@ import pyarrow as pa
 import pytest
 from tests.lab.sweeping import Watch, facts, stored
 
-from semlink.channel.service import channel_service
-from semlink.channel.settings import ChannelServerSettings
 from semlink.core.errors import InvalidInput
 from semlink.core.pictures import encode_png
-from semlink.core.serving import running_server
+from semlink.core.serving import RunningServer
 from semlink.lab.sweep import Plan, Where, make_plan, sweep
 from semlink.lab.sweep.rows import Row, schema
 from semlink.lab.sweep.store import opened
-from semlink.transmitter.service import transmitter_service
-from semlink.transmitter.settings import TransmitterServerSettings
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 PHOTOS = 24
@@ -92,18 +86,18 @@ class Act(Watch):
 def test_a_killed_receiver_costs_the_rows_that_need_it(
     plan: Plan,
     link_address: str,
-    tiny_segmenter: Path,
+    front_of: Callable[[str], AbstractContextManager[RunningServer]],
     tiny_gesco: Path,
     unbroken: pa.Table,
     tmp_path: Path,
 ) -> None:
-    with receiver(tiny_gesco) as (process, address), front(tiny_segmenter, address) as link:
+    with receiver(tiny_gesco) as (process, address), front_of(address) as front:
 
         def kill() -> None:
             process.kill()
             process.wait()
 
-        first = Where(workers=1, link=link, patience_s=0.0)
+        first = Where(workers=1, link=front.address, patience_s=0.0)
         broken = sweep(plan, tmp_path, first, watcher=Act(kill))
     watch, back = Watch(), Where(workers=1, link=link_address)
     again = sweep(plan, tmp_path, back, retry_failed=True, watcher=watch)
@@ -139,36 +133,6 @@ def receiver(network: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, address
         finally:
             process.kill()
-
-
-@contextmanager
-def front(segmenter: Path, receiver_address: str) -> Iterator[str]:
-    """Channel and transmitter before a receiver; the transmitter's address."""
-    found: Future[str] = Future()
-    stop = threading.Event()
-
-    async def serve() -> None:
-        carrying = ChannelServerSettings(receiver_address=receiver_address)
-        async with AsyncExitStack() as stack:
-            channel = await stack.enter_async_context(running_server(channel_service(carrying)))
-            sending = TransmitterServerSettings(
-                segmenters=(str(segmenter),),
-                device="cpu",
-                rest_port=0,
-                channel_address=channel.address,
-            )
-            ahead = await stack.enter_async_context(running_server(transmitter_service(sending)))
-            await asyncio.gather(channel.ready, ahead.ready)
-            found.set_result(ahead.address)
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        yield found.result(timeout=300)
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_services_that_come_back_are_waited_for(

@@ -69,6 +69,17 @@ def points(written: Written) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(file.read_text())))
 
 
+def test_a_claims_many_points_are_folded_away(
+    swept_folder: Path, html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semlink.lab.report.page.POINTS_SHOWN", 3)
+    folded = write_report(swept_folder, tmp_path / "report").page.read_text()
+
+    assert "points</summary>" not in html
+    assert folded.count("points</summary>") == folded.count("All 4 points</summary>") == 1
+    assert not Page(folded).open
+
+
 def test_every_point_of_the_grid_is_in_every_table(
     plan: Plan, written: Written, html: str, points: list[dict[str, str]]
 ) -> None:

@@ -26,6 +26,7 @@ GAIN = (
 )
 COUNTED = (ARRIVED, *RATES)  # that lost pictures have as well
 KEY_SHOWN = 12  # characters of a key, more than enough to tell rows apart
+POINTS_SHOWN = 12  # of a claim; more of them are folded away
 
 
 def page(content: Content) -> str:
@@ -110,7 +111,15 @@ def _claims(content: Content) -> Iterator[str]:
     for verdict, table in content.verdicts:
         badge = f'<span class="badge {BADGES[verdict.status]}">{verdict.status}</span>'
         yield f'<div class="claim"><p>{badge} {escape(verdict.claim.says)}</p>'
-        yield f'<p class="pale">{escape(how(verdict))}</p>{_table(table)}</div>'
+        yield f'<p class="pale">{escape(how(verdict))}</p>{_points(table)}</div>'
+
+
+def _points(table: Table) -> str:
+    """A claim's table; a long one is opened by a click, so that the next claim is in sight."""
+    count = len(table.lines)
+    if count <= POINTS_SHOWN:
+        return _table(table)
+    return f"<details><summary>All {_count(count, 'point')}</summary>{_table(table)}</details>"
 
 
 def how(verdict: Verdict) -> str:

@@ -23,7 +23,7 @@ from semlink.lab.training.sheets import join_rows, to_uint8
 from semlink.receiver.latent.weights import AUTOENCODER, public_config, save_part, write_json
 
 KIND = "vq-autoencoder"
-PERCEPTUAL = 0.2  # weight of the distance in features
+PERCEPTUAL = 0.6  # weight of the distance in features
 REVIVAL_STEPS, REVIVED_UNTIL = 20, 2000
 
 SHAPE: dict[str, Any] = {
