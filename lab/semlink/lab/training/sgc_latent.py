@@ -39,7 +39,7 @@ BLIND_SHARE = 0.12  # of maps that are all zero, for classifier-free guidance
 LATE, LATE_SHARE = 750, 0.8  # of timesteps that are below LATE: sampling starts there
 SHEET_START, SHEET_STEPS, SHEET_COLOURS = 700, 20, 16
 SCALE_VIEWS = 32  # from which the scale of latents is estimated
-PERCEPTUAL = 0.3  # weight of the distance in features; times the share of signal power
+PERCEPTUAL = 0.3  # weight of the distance in features; times the amplitude of the signal
 
 SHAPE: dict[str, Any] = {
     "down_block_types": ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
@@ -205,7 +205,7 @@ class LatentObjective:
             errors = {"v": (answer - target).square().mean()}
             if self.distance is not None:
                 seen = self._seen(signal * x - sigma * answer, batch.pictures, generator)
-                errors["perceptual"] = PERCEPTUAL * (signal.square().flatten() * seen).mean()
+                errors["perceptual"] = PERCEPTUAL * (signal.flatten() * seen).mean()
             return errors
 
     def _seen(self, guess: Tensor, pictures: Tensor, generator: Generator) -> Tensor:
