@@ -1,15 +1,13 @@
-"""SQ-GAN over the whole link, in one process and as three services that also serve the others."""
+"""What SQ-GAN alone does over the whole link."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tests.integration.telling import told
 
 from semlink.core.errors import NotFound
-from semlink.core.events import Denoised, Outcome
+from semlink.core.events import Denoised
 from semlink.core.pictures import Rgb
 from semlink.core.settings import TransmissionSettings, settings_from_fields
 from semlink.lab import Link
@@ -30,64 +28,6 @@ def settings(**fields: object) -> TransmissionSettings:
 @pytest.fixture(scope="module")
 def local(tiny_segmenter: Path, tiny_sqgan: Path) -> Link:
     return Link.local("cpu", folders=(tiny_segmenter, tiny_sqgan))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"psnr_db": 15.0},
-        {"bpp": 0.08, "picture_fraction": 1.0, "psnr_db": 20.0},
-        {"cpp": 0.5, "channel": "rayleigh", "csi": "estimated", "psnr_db": 30.0},
-        {"psnr_db": 3.0},
-    ],
-    ids=lambda fields: ",".join(map(str, fields.values())),
-)
-def test_both_links_tell_the_same_bit_by_bit(
-    local: Link, remote: Link, photo: Rgb, fields: dict[str, object]
-) -> None:
-    assert told(local, photo, settings(**fields)) == told(remote, photo, settings(**fields))
-
-
-@pytest.mark.parametrize(
-    "channel",
-    [
-        {},
-        {"channel": "rayleigh"},
-        {"channel": "rician", "csi": "estimated"},
-        {"channel": "erasure", "packet_uses": 64},
-        {"channel": "burst"},
-        {"channel": "tdl-a"},
-    ],
-    ids=lambda fields: fields.get("channel", "awgn"),
-)
-def test_it_ends_in_a_picture_of_the_photos_size_or_says_what_was_lost(
-    local: Link, photo: Rgb, channel: dict[str, object]
-) -> None:
-    result = local.send(photo, settings(psnr_db=25.0, **channel))
-
-    if result.outcome in (Outcome.LOST, Outcome.OUTAGE):
-        assert set(result.lost) & {"header", "mask"}
-    else:
-        assert result.picture.shape == photo.shape
-        assert (result.outcome is Outcome.PARTIAL) == bool(result.lost)
-
-
-def test_the_same_seed_gives_the_same_picture(local: Link, photo: Rgb) -> None:
-    first, second = (local.send(photo, settings(psnr_db=6.0, seed=4)) for _ in range(2))
-
-    assert first.lost == second.lost
-    np.testing.assert_array_equal(first.picture, second.picture)
-
-
-def test_the_picture_goes_before_the_map_and_the_map_before_the_mask(
-    local: Link, photo: Rgb
-) -> None:
-    results = {level: local.send(photo, settings(psnr_db=level)) for level in (15.0, 4.0, -4.0)}
-
-    assert results[15.0].outcome is Outcome.RECONSTRUCTED
-    assert (results[4.0].outcome, results[4.0].lost) == (Outcome.PARTIAL, ("picture",))
-    assert results[-4.0].outcome is Outcome.LOST
-    assert "mask" in results[-4.0].lost
 
 
 def test_the_map_is_shown_before_the_picture(local: Link, photo: Rgb) -> None:
