@@ -34,7 +34,7 @@ class Receiver:
     @classmethod
     def load(
         cls,
-        networks: Sequence[str] = ("gesco-camvid", "spic-camvid", "sqgan-camvid"),
+        networks: Sequence[str] = ("gesco-camvid", "spic-camvid", "sgc-camvid", "sqgan-camvid"),
         device: str | None = None,
     ) -> Receiver:
         """Loads networks by zoo name or folder.

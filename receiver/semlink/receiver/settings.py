@@ -16,7 +16,7 @@ class ReceiverServerSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to bind.")
     port: int = Field(default=50053, ge=0, le=65535, description="Port, or 0 for any free one.")
     networks: Names = Field(
-        default=("gesco-camvid", "spic-camvid", "sqgan-camvid"),
+        default=("gesco-camvid", "spic-camvid", "sgc-camvid", "sqgan-camvid"),
         min_length=1,
         description="Networks to serve: zoo names or folders, with commas between them.",
     )
