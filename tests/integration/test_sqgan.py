@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from semlink.core.errors import NotFound
-from semlink.core.events import Denoised
+from semlink.core.events import Denoised, Outcome
 from semlink.core.pictures import Rgb
 from semlink.core.settings import TransmissionSettings, settings_from_fields
 from semlink.lab import Link
@@ -28,6 +29,37 @@ def settings(**fields: object) -> TransmissionSettings:
 @pytest.fixture(scope="module")
 def local(tiny_segmenter: Path, tiny_sqgan: Path) -> Link:
     return Link.local("cpu", folders=(tiny_segmenter, tiny_sqgan))
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {},
+        {"channel": "rayleigh"},
+        {"channel": "rician", "csi": "estimated"},
+        {"channel": "erasure", "packet_uses": 64},
+        {"channel": "burst"},
+        {"channel": "tdl-a"},
+    ],
+    ids=lambda fields: fields.get("channel", "awgn"),
+)
+def test_it_ends_in_a_picture_of_the_photos_size_or_says_what_was_lost(
+    local: Link, photo: Rgb, channel: dict[str, object]
+) -> None:
+    result = local.send(photo, settings(psnr_db=25.0, **channel))
+
+    if result.outcome in (Outcome.LOST, Outcome.OUTAGE):
+        assert set(result.lost) & {"header", "mask"}
+    else:
+        assert result.picture.shape == photo.shape
+        assert (result.outcome is Outcome.PARTIAL) == bool(result.lost)
+
+
+def test_the_same_seed_gives_the_same_picture(local: Link, photo: Rgb) -> None:
+    first, second = (local.send(photo, settings(psnr_db=6.0, seed=4)) for _ in range(2))
+
+    assert first.lost == second.lost
+    np.testing.assert_array_equal(first.picture, second.picture)
 
 
 def test_the_map_is_shown_before_the_picture(local: Link, photo: Rgb) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,17 @@ def small_photo(tmp_path: Path) -> Path:
     return tmp_path / "small.png"
 
 
-def test_both_ways_are_taken_and_timed(small_photo: Path) -> None:
+def test_both_ways_are_taken_and_timed_and_leave_nothing(
+    small_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.chdir(tmp_path)
     found = measure([small_photo], [Scheme.ANALOG], [10.0])
     assert found.transmissions == 1
     for spent in (found.sends, found.sweep):
         assert spent.wall_s > 0
         assert spent.processor_s > 0
+    assert list(tmp_path.iterdir()) == [small_photo]
 
 
 def test_a_program_that_fails_is_said(tmp_path: Path) -> None:

@@ -257,7 +257,8 @@ def bench_unet(
 @bench.command("sweep")
 def bench_sweep(
     photos: Annotated[
-        list[Path] | None, typer.Argument(help="Files.", show_default="a bundled one")
+        list[Path] | None,
+        typer.Argument(help="Files.", exists=True, dir_okay=False, show_default="a bundled one"),
     ] = None,
     scheme: Annotated[
         list[Scheme] | None, typer.Option(help="Give several.", show_default="gesco")

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,8 +36,8 @@ class Spent:
         processor_s: of all processors.
     """
 
-    wall_s: float = field(default=0.0)
-    processor_s: float = field(default=0.0)
+    wall_s: float = 0.0
+    processor_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def measure(
             for photo, scheme, level in track(
                 every, "sending", console=console, disable=not console.is_terminal
             ):
-                _program("send", photo, "--scheme", scheme, "--psnr-db", f"{level}", "--json")
+                made = ("-o", f"{folder}/picture.png", "--json")
+                _program("send", photo, "--scheme", scheme, "--psnr-db", f"{level}", *made)
         with _spending() as sweep:
             options = [text for scheme in schemes for text in ("--scheme", scheme.value)]
             levels = ",".join(f"{level}" for level in levels_db)
